@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,18 +14,20 @@ from typing import Final
 import click
 
 from chat_server.accounts import NAME_RULE, UsersFileError, read_accounts
+from chat_server.cli.history_report import (
+    ProgressLine,
+    count_of,
+    format_path,
+    format_size,
+    report_problems,
+)
 from chat_server.cli.options import history_file
 from chat_server.escape import one_line, quoted
 from chat_server.files import LockFileError, LockTimeoutError, LockUnsupportedError, lock_file
 from chat_server.history import (
-    NewerSchemaError,
-    NotHistoryFileError,
     Retention,
-    StoreCorruptError,
-    StoreError,
 )
 from chat_server.history.sqlite import (
-    BackupExistsError,
     HistoryUpkeep,
     back_up,
     check_version,
@@ -35,8 +36,6 @@ from chat_server.history.sqlite import (
 from chat_server.wire import canonical_name, format_stamp, parse_stamp
 
 _MIB: Final = 1024 * 1024
-_REPORT_SECONDS: Final = 0.5
-"""Interval between two updates of the progress line on a terminal."""
 
 
 def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
@@ -99,11 +98,11 @@ def stats(file: Path, users_file: Path) -> None:
 
     The rooms follow as a table with tabs: name, messages, oldest, newest.
     """
-    with _report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
+    with report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
         found = opened.stats()
-    click.echo(f"File: {_format_path(file)}")
+    click.echo(f"File: {format_path(file)}")
     click.echo(
-        f"Size: {_format_size(found.file_bytes)}, {_format_size(found.used_bytes)} of it in use"
+        f"Size: {format_size(found.file_bytes)}, {format_size(found.used_bytes)} of it in use"
     )
     click.echo(f"Messages in rooms: {sum(room.messages for room in found.rooms)}")
     click.echo(f"Private messages: {found.private} ({found.unread} not read yet)")
@@ -127,8 +126,8 @@ def check(file: Path, users_file: Path, repair: bool) -> None:
     The exit status is 1 if something is wrong.
     """
     now = time.time_ns() // 1000
-    progress = _ProgressLine("Checking")
-    with _report_problems(file):
+    progress = ProgressLine("Checking")
+    with report_problems(file):
         with HistoryUpkeep(file, read_only=True, progress=progress) as opened, progress:
             opened.check()
             ahead = opened.stamps_ahead(now)
@@ -140,16 +139,16 @@ def check(file: Path, users_file: Path, repair: bool) -> None:
             _check_search(file, progress)
     if ahead and not repair:
         raise click.ClickException(
-            f"{_format_path(file)}: {_count(ahead, 'message')} more than 60 s in the future, and"
+            f"{format_path(file)}: {count_of(ahead, 'stamp')} more than 60 s in the future, and"
             " all new messages are later than those. If the clock is right, stop the server and run"
             " this with --repair"
         )
     if ahead:
-        click.echo(f"Moved {_count(ahead, 'message')} from the future to now")
-    click.echo(f"{_format_path(file)} is in order")
+        click.echo(f"Moved {count_of(ahead, 'stamp')} from the future to now")
+    click.echo(f"{format_path(file)} is in order")
 
 
-def _check_search(file: Path, progress: _ProgressLine) -> None:
+def _check_search(file: Path, progress: ProgressLine) -> None:
     """Check the index of words, unless a server would have to wait for that."""
     try:
         with lock_file(file, timeout=0), HistoryUpkeep(file, progress=progress) as opened, progress:
@@ -169,7 +168,7 @@ def export(user: str, file: Path, users_file: Path) -> None:
     """
     name = _canonical(user)
     is_empty = True
-    with _report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
+    with report_problems(file), HistoryUpkeep(file, read_only=True) as opened:
         for entry in opened.export(name):
             click.echo(json.dumps(entry, ensure_ascii=False))
             is_empty = False
@@ -187,21 +186,21 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
     That is what export prints, and the name itself. Backups are not changed.
     """
     name = _canonical(user)
-    progress = _ProgressLine(f"Forgetting {name}")
-    with _report_problems(file), HistoryUpkeep(file, progress=progress) as opened:
+    progress = ProgressLine(f"Forgetting {name}")
+    with report_problems(file), HistoryUpkeep(file, progress=progress) as opened:
         if not opened.knows(name):
             raise _nothing_kept(name)
         count = opened.count_messages(name)
         if not yes:
             _confirm(
-                f"Remove {_count(count, 'message')} by or to {name} from"
-                f" {_format_path(file)} for ever?"
+                f"Remove {count_of(count, 'message')} by or to {name} from"
+                f" {format_path(file)} for ever?"
             )
         with progress:
             for _ in opened.forget(name, keeps_account=_has_account(name, users_file)):
                 pass
             is_clean = opened.wipe()
-    click.echo(f"Forgot {name}: {_count(count, 'message')}")
+    click.echo(f"Forgot {name}: {count_of(count, 'message')}")
     click.echo("Backups are not changed. Delete those that are older than this.", err=True)
     if not is_clean:
         raise click.ClickException(
@@ -225,9 +224,9 @@ def rename(old: str, new: str, file: Path, users_file: Path) -> None:
 
     For a file that could not be written then. Does nothing if it was done already.
     """
-    with _report_problems(file), HistoryUpkeep(file) as opened:
+    with report_problems(file), HistoryUpkeep(file) as opened:
         opened.rename(_canonical(old), _canonical(new))
-    click.echo(f"{_canonical(old)} is {_canonical(new)} in {_format_path(file)}")
+    click.echo(f"{_canonical(old)} is {_canonical(new)} in {format_path(file)}")
 
 
 @history.command()
@@ -242,7 +241,7 @@ def erase(room: str, stamp: str, file: Path, users_file: Path) -> None:
             f"{quoted(stamp)} is not a stamp; copy one from /history, like"
             " 2026-11-22T14:03:07.123456+01:00"
         )
-    with _report_problems(file), HistoryUpkeep(file) as opened:
+    with report_problems(file), HistoryUpkeep(file) as opened:
         author = opened.erase(_canonical(room), at)
         if author is None:
             raise click.ClickException(f"there is no message in {_canonical(room)} at {stamp}")
@@ -260,14 +259,14 @@ def prune(file: Path, users_file: Path) -> None:
         messages=chosen["history_messages"],
         size=chosen["history_size"] * _MIB,
     )
-    progress = _ProgressLine("Pruning")
+    progress = ProgressLine("Pruning")
     with (
-        _report_problems(file),
+        report_problems(file),
         HistoryUpkeep(file, progress=progress) as opened,
         progress,
     ):
         removed = sum(opened.prune(retention, time.time_ns() // 1000))
-    click.echo(f"Removed {_count(removed, 'message')}")
+    click.echo(f"Removed {count_of(removed, 'message')}")
 
 
 @history.command()
@@ -278,13 +277,13 @@ def backup(target: Path, file: Path, users_file: Path) -> None:
 
     The copy is complete and contains nothing that was erased.
     """
-    progress = _ProgressLine("Backing up")
-    with _report_problems(file):
+    progress = ProgressLine("Backing up")
+    with report_problems(file):
         with HistoryUpkeep(file, read_only=True):
             pass  # not any database
-        with _report_problems(target, ""), progress:
+        with report_problems(target, ""), progress:
             size = back_up(file, target, progress)
-    click.echo(f"Wrote {_format_size(size)} to {_format_path(target)}")
+    click.echo(f"Wrote {format_size(size)} to {format_path(target)}")
 
 
 @history.command()
@@ -295,12 +294,12 @@ def restore(source: Path, file: Path, users_file: Path) -> None:
 
     The backup is checked before anything is changed. The old history is kept under another name.
     """
-    progress = _ProgressLine("Restoring")
-    with _report_problems(file), _server_stopped(file), _report_problems(source, ""), progress:
+    progress = ProgressLine("Restoring")
+    with report_problems(file), _server_stopped(file), report_problems(source, ""), progress:
         old = restore_backup(source, file, check_version, progress)
-    click.echo(f"Restored {_format_path(file)} from {_format_path(source)}")
+    click.echo(f"Restored {format_path(file)} from {format_path(source)}")
     if old is not None:
-        click.echo(f"The old history is in {_format_path(old)}")
+        click.echo(f"The old history is in {format_path(old)}")
 
 
 @history.command()
@@ -310,9 +309,9 @@ def compact(file: Path, users_file: Path) -> None:
 
     Needs as much free space as the file has.
     """
-    progress = _ProgressLine("Compacting")
+    progress = ProgressLine("Compacting")
     with (
-        _report_problems(file),
+        report_problems(file),
         _server_stopped(file),
         HistoryUpkeep(file, progress=progress) as opened,
         progress,
@@ -320,89 +319,7 @@ def compact(file: Path, users_file: Path) -> None:
         before = opened.stats().file_bytes
         opened.compact()
         after = opened.stats().file_bytes
-    click.echo(f"Compacted {_format_path(file)}: {_format_size(before)} to {_format_size(after)}")
-
-
-class _ProgressLine:
-    """A line on standard error that says how long a command has run. Only on a terminal."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._is_shown = sys.stderr is not None and sys.stderr.isatty()
-        self._started = self._updated = 0.0
-        self._length = 0
-
-    def __call__(self) -> None:
-        """Update the line, if it is time to."""
-        now = time.monotonic()
-        if self._is_shown and self._started and now - self._updated >= _REPORT_SECONDS:
-            self._updated = now
-            self._show(f"{self._what} ... {now - self._started:.0f} s (Ctrl+C stops it)")
-
-    def __enter__(self) -> _ProgressLine:
-        self._started = self._updated = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._started = 0.0
-        if self._length:
-            self._show("")
-
-    def _show(self, text: str) -> None:
-        sys.stderr.write(f"\r{text.ljust(self._length)}" + ("" if text else "\r"))
-        sys.stderr.flush()
-        self._length = len(text)
-
-
-@contextmanager
-def _report_problems(file: Path, hint: str = "; restore a backup") -> Iterator[None]:
-    """Report errors of the block in one line, with the name of the file and what to do.
-
-    `hint`: what to do if it is damaged.
-    """
-    try:
-        yield
-    except BackupExistsError:
-        why = "there is already such a file; name another one"
-    except LockTimeoutError:
-        why = "a server uses it; stop the server, then run this again"
-    except LockUnsupportedError as error:
-        why = f"can't be locked: {error.__cause__}; move it to a local disk"
-    except LockFileError as error:
-        why = f"its lock file {error}; delete that file"
-    except NewerSchemaError as error:
-        why = f"a newer version of Lobby wrote it: {error}; use that version"
-    except NotHistoryFileError as error:
-        why = f"{error}; name the right one with --history"
-    except StoreCorruptError as error:
-        why = f"is damaged: {error}{hint}"
-    except StoreError as error:
-        why = str(error)
-    except FileNotFoundError:
-        why = "no such file"
-        if hint:
-            why += "; name another with --history, or the users file next to it with --users"
-    except sqlite3.Error as error:
-        why = _describe(error, hint)
-    except OSError as error:
-        why = error.strerror or str(error)
-    else:
-        return
-    raise click.ClickException(one_line(f"{file}: {why}"))
-
-
-def _describe(error: sqlite3.Error, hint: str) -> str:
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "another program holds its lock; try again later"
-        case sqlite3.SQLITE_FULL:
-            return "the disk is full; free some space, then run this again"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
-            return f"{error}; run this as the user of the server"
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return f"is damaged: {error}{hint}"
-        case _:
-            return str(error)
+    click.echo(f"Compacted {format_path(file)}: {format_size(before)} to {format_size(after)}")
 
 
 @contextmanager
@@ -439,15 +356,3 @@ def _has_account(name: str, users_file: Path) -> bool:
 
 def _users_option(users_file: Path) -> str:
     return one_line(f"--users {shlex.quote(str(users_file))}")
-
-
-def _format_path(path: Path) -> str:
-    return one_line(str(path))
-
-
-def _format_size(size: int) -> str:
-    return f"{size / _MIB:.1f} MiB" if size >= _MIB else f"{size / 1024:.0f} KiB"
-
-
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number} {what}s"

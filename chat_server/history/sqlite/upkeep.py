@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from chat_server.files import open_regular
-from chat_server.history.sqlite import accounts
+from chat_server.history.sqlite import accounts, stamp_repair
+from chat_server.history.sqlite.account_export import Entry, export_account
 from chat_server.history.sqlite.backup import (
     LOCK_SECONDS,
     Progress,
@@ -42,11 +42,6 @@ from chat_server.history.store import (
     StoreCorruptError,
     StoreError,
 )
-from chat_server.wire import format_stamp
-
-STAMP_TOLERANCE: Final = 60_000_000
-"""Microseconds that a stamp may be ahead of the clock: stamps of a busy second, or a clock that was
-corrected a little."""
 
 _MAX_ID: Final = 2**63 - 1
 
@@ -55,9 +50,6 @@ _MERGED_PAGES: Final = 1_000
 
 _WIPE_SECONDS: Final = 10.0
 """Longest wait until no reader uses the write-ahead log."""
-
-Entry = dict[str, Any]
-"""One line of an export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,63 +169,11 @@ class HistoryUpkeep:
 
     def stamps_ahead(self, now: int) -> int:
         """Return how many messages have a stamp more than 60 s after `now`."""
-        limit = now + STAMP_TOLERANCE
-        return sum(
-            self._number(f"SELECT count(*) FROM {table} WHERE stamp > {limit}")
-            for table in ("message", "private")
-        )
+        return stamp_repair.stamps_ahead(self._connection, now)
 
     def bring_back_stamps(self, now: int) -> None:
-        """Give these messages new stamps before `now`, in the same order, in one transaction.
-
-        They stay later than all others. Read markers and bounds of the retention move with them.
-        Not next to a server, which would go on with stamps behind the old ones.
-        """
-        limit = now + STAMP_TOLERANCE
-        with write_transaction(self._connection):
-            old = sorted(
-                stamp
-                for table in ("message", "private")
-                for (stamp,) in self._run(f"SELECT stamp FROM {table} WHERE stamp > ?", limit)
-            )
-            newest_of_others = max(
-                self._number(f"SELECT coalesce(max(stamp), 0) FROM {table} WHERE stamp <= {limit}")
-                for table in ("message", "private", "hole")
-            )
-            start = max(newest_of_others + 1, now - len(old))
-
-            def corrected(stamp: int) -> int:
-                """Return the new stamp of the last message up to `stamp`."""
-                return stamp if stamp <= limit else start + bisect_right(old, stamp) - 1
-
-            # In rising order: no new stamp equals an old one that is still there.
-            for table in ("message", "private"):
-                self._connection.executemany(
-                    f"UPDATE {table} SET stamp = ? WHERE id = ?",
-                    [
-                        (corrected(stamp), identity)
-                        for identity, stamp in self._run(
-                            f"SELECT id, stamp FROM {table} WHERE stamp > ? ORDER BY stamp", limit
-                        ).fetchall()
-                    ],
-                )
-            for table, column in (
-                ("visit", "marker"),
-                ("visit", "first"),
-                ("visit", "last"),
-                ("hole", "stamp"),
-                ("room", "pruned_before"),
-                ("conversation", "pruned_before"),
-                ("state", "value"),
-            ):
-                where = f"{column} > ?" + (" AND key = 'newest_stamp'" * (table == "state"))
-                values = self._run(
-                    f"SELECT DISTINCT {column} FROM {table} WHERE {where} ORDER BY 1", limit
-                ).fetchall()
-                self._connection.executemany(
-                    f"UPDATE OR REPLACE {table} SET {column} = ? WHERE {column} = ?",
-                    [(corrected(value), value) for (value,) in values],
-                )
+        """Give these messages new stamps before `now`. See `stamp_repair`. Not next to a server."""
+        stamp_repair.bring_back_stamps(self._connection, now)
 
     def knows(self, user: str) -> bool:
         """Return True if anything is kept of the user."""
@@ -253,53 +193,11 @@ class HistoryUpkeep:
         )
 
     def export(self, user: str) -> Iterator[Entry]:
-        """Yield what is kept of the user's account, in rising order of time.
+        """Yield what is kept of the user's account, by kind and in rising order of time.
 
         If another person had the name before, what is left of that account is not the user's.
         """
-        ids = ", ".join(map(str, self._accounts_of(user)))
-        for room, stamp, is_action, text in self._run(
-            "SELECT room.name, stamp, is_action, text FROM message JOIN room ON room.id = room"
-            f" WHERE author IN ({ids}) ORDER BY stamp"
-        ):
-            yield {
-                "kind": "message",
-                "time": format_stamp(stamp),
-                "room": room,
-                "author": user,
-                "text": text,
-                "action": bool(is_action),
-            }
-        for stamp, author, recipient, is_unread, text in self._run(
-            "SELECT stamp, one.name, other.name, is_unread, text FROM conversation"
-            " JOIN private ON private.conversation = conversation.id"
-            " JOIN account AS one ON one.id = private.author"
-            " JOIN account AS other ON other.id = private.recipient"
-            f" WHERE low IN ({ids}) OR high IN ({ids}) ORDER BY stamp"
-        ):
-            yield {
-                "kind": "private",
-                "time": format_stamp(stamp),
-                "author": author,
-                "recipient": recipient,
-                "text": text,
-                "unread": bool(is_unread),
-            }
-        for (publisher,) in self._run(
-            f"SELECT publisher FROM subscription WHERE account IN ({ids}) ORDER BY publisher"
-        ):
-            yield {"kind": "subscription", "publisher": publisher}
-        for room, first, marker in self._run(
-            "SELECT room.name, first, marker FROM visit JOIN room ON room.id = room"
-            f" WHERE account IN ({ids}) ORDER BY room.name"
-        ):
-            yield {
-                "kind": "visit",
-                "room": room,
-                # 0: before the first message of the server.
-                "first": format_stamp(first) if first else None,
-                "read": format_stamp(marker) if marker else None,
-            }
+        return export_account(self._connection, user, self._accounts_of(user))
 
     def forget(self, user: str, *, keeps_account: bool) -> Iterator[int]:
         """Remove everything that is kept under the name, also of former accounts.

@@ -4,18 +4,19 @@ import json
 import os
 import shutil
 import sqlite3
-import stat
 import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from chat_server.core.records import VisitStarted
 from chat_server.core.values import PrivateMessageSent, PublishedMessages
 from chat_server.files import lock_file
-from chat_server.history.sqlite import HistoryUpkeep, SqliteStore
+from chat_server.history.sqlite import SqliteStore
 from chat_server.history.sqlite.schema import VERSION
 from chat_server.wire import format_stamp
+from tests.support.history_cli import exported, fail_history, run_history, texts
 from tests.support.server_cli import run_server
 from tests.support.stored_history import (
     ALICE_IN_LOBBY,
@@ -34,40 +35,6 @@ def file(tmp_path: Path) -> Path:
     """Return a history file with `RECORDS`, next to a users file."""
     write_users(tmp_path / "users.json", "alice", "bob", "carol")
     return write_history(tmp_path / "users.history.db")
-
-
-def run_history(file: Path, *arguments: str | Path) -> str:
-    """Run a command on the file. Return its standard output."""
-    done = run_server("history", *arguments, "--users", file.with_name("users.json"))
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def fail_history(file: Path, *arguments: str | Path, status: int = 1) -> str:
-    """Run a command that fails. Return the one line of its error."""
-    before = bytes_of(file)
-    done = run_server("history", *arguments, "--history", file)
-    assert done.exit_code == status, done.output
-    assert bytes_of(file) == before
-    lines = done.stderr.strip().splitlines()
-    assert status == 2 or len(lines) == 1, lines
-    return lines[-1]
-
-
-def exported(file: Path, user: str) -> list[dict[str, object]]:
-    """Return what is kept of the user."""
-    return [json.loads(line) for line in run_history(file, "export", user).splitlines()]
-
-
-def texts(file: Path) -> list[str]:
-    """Return all stored texts."""
-    with closing(sqlite3.connect(file)) as connection:
-        return [
-            text
-            for (text,) in connection.execute(
-                "SELECT text FROM message UNION ALL SELECT text FROM private ORDER BY 1"
-            )
-        ]
 
 
 # Finding the file
@@ -225,10 +192,10 @@ def test_check_reports_stamps_in_the_future_and_repairs_them(tmp_path: Path) -> 
     )
     file = write_history(tmp_path / "h.db", *RECORDS, *later)
     error = fail_history(file, "check")
-    assert "4 messages more than 60 s in the future" in error
+    assert "4 stamps more than 60 s in the future" in error
     assert "stop the server and run this with --repair" in error
     done = run_server("history", "check", "--repair", "--history", file)
-    assert done.stdout == f"Moved 4 messages from the future to now\n{file} is in order\n"
+    assert done.stdout == f"Moved 4 stamps from the future to now\n{file} is in order\n"
     assert run_server("history", "check", "--history", file).exit_code == 0
     found = [
         json.loads(line)
@@ -245,6 +212,14 @@ def test_check_reports_stamps_in_the_future_and_repairs_them(tmp_path: Path) -> 
         stamps = connection.execute("SELECT stamp, text FROM message ORDER BY id").fetchall()
     assert [text for _, text in sorted(stamps)] == [text for _, text in stamps]
     assert len({stamp for stamp, _ in stamps}) == len(stamps)
+
+
+def test_check_reports_newest_stamp_without_a_message(tmp_path: Path) -> None:
+    future = time.time_ns() // 1000 + 86_400_000_000
+    file = write_history(tmp_path / "h.db", VisitStarted("alice", "lobby", future))
+    assert "1 stamp more than 60 s in the future" in fail_history(file, "check")
+    assert run_server("history", "check", "--repair", "--history", file).exit_code == 0
+    assert run_server("history", "check", "--history", file).exit_code == 0
 
 
 def test_repair_is_refused_while_server_runs(tmp_path: Path) -> None:
@@ -405,127 +380,3 @@ def test_erase_looks_only_into_the_named_room(file: Path) -> None:
 def test_erase_explains_what_a_stamp_is(file: Path) -> None:
     error = fail_history(file, "erase", "lobby", "yesterday", status=2)
     assert "'yesterday' is not a stamp; copy one from /history" in error
-
-
-# prune, backup, restore, compact
-
-
-def test_prune_applies_the_settings_now(file: Path) -> None:
-    users = file.with_name("users.json")
-    done = run_server("--history-messages", "1", "--users", users, "history", "prune")
-    assert done.stdout == "Removed 2 messages\n"
-    assert len(texts(file)) == 5
-    assert run_server("--history-days", "0", "history", "prune", "--users", users).stdout == (
-        "Removed 0 messages\n"
-    )
-
-
-def test_backup_is_a_complete_private_file_without_what_was_erased(
-    file: Path, tmp_path: Path
-) -> None:
-    target = tmp_path / "backup.db"
-    with closing(SqliteStore(file)) as store:
-        store.apply([PublishedMessages("lobby", "bob", ("newest",), START + 90)])
-        assert store.erase_message(ALICE_IN_LOBBY, "alice", is_operator=False) == "alice"
-        assert f" KiB to {target}\n" in run_history(file, "backup", target)
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert sorted(path.name for path in tmp_path.glob("*backup*")) == ["backup.db"]
-    assert b"aardvark" not in target.read_bytes()
-    assert texts(target) == texts(file)
-    assert "newest" in texts(target)
-
-
-def test_backup_never_overwrites(file: Path, tmp_path: Path) -> None:
-    target = tmp_path / "backup.db"
-    target.write_text("precious")
-    assert "there is already such a file; name another one" in fail_history(file, "backup", target)
-    assert target.read_text() == "precious"
-    assert [path.name for path in tmp_path.glob(".*backup*")] == []
-
-
-def test_restore_replaces_history_and_keeps_the_old_one(file: Path, tmp_path: Path) -> None:
-    backup = tmp_path / "backup.db"
-    run_history(file, "backup", backup)
-    with closing(SqliteStore(file)) as store:
-        store.apply([PublishedMessages("lobby", "bob", ("too late",), START + 90)])
-    done = run_history(file, "restore", backup)
-    (old,) = tmp_path.glob("users.history.db.before-restore-*")
-    assert done == f"Restored {file} from {backup}\nThe old history is in {old}\n"
-    assert "too late" in texts(old)
-    assert "too late" not in texts(file)
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with closing(SqliteStore(file)) as store:  # a server can go on with it
-        store.apply([PublishedMessages("lobby", "bob", ("goes on",), START + 90)])
-    assert run_history(file, "check") == f"{file} is in order\n"
-
-
-def test_restore_removes_stale_companions_of_another_database(file: Path, tmp_path: Path) -> None:
-    backup = tmp_path / "backup.db"
-    run_history(file, "backup", backup)
-    with closing(SqliteStore(file)) as store:
-        store.apply([PublishedMessages("lobby", "bob", ("from the wal",), START + 90)])
-        companions = {
-            suffix: file.with_name(f"{file.name}{suffix}").read_bytes()
-            for suffix in ("-wal", "-shm")
-        }
-    # As after a crash whose database was lost, or was replaced by hand.
-    file.unlink()
-    for suffix, data in companions.items():
-        file.with_name(f"{file.name}{suffix}").write_bytes(data)
-    run_history(file, "restore", backup)
-    assert not file.with_name(f"{file.name}-wal").exists()
-    assert texts(file) == texts(backup)
-
-
-@pytest.mark.parametrize("kind", ["missing", "garbage", "truncated", "other database", "newer"])
-def test_restore_checks_backup_before_it_changes_anything(
-    file: Path, tmp_path: Path, kind: str
-) -> None:
-    backup = tmp_path / "backup.db"
-    if kind != "missing":
-        run_history(file, "backup", backup)
-    if kind == "garbage":
-        backup.write_bytes(b"not a database" * 500)
-    elif kind == "truncated":
-        os.truncate(backup, backup.stat().st_size // 2)
-    elif kind in ("other database", "newer"):
-        with closing(sqlite3.connect(backup)) as connection:
-            pragma = "application_id = 7" if kind == "other database" else "user_version = 99"
-            connection.execute(f"PRAGMA {pragma}")
-    names = sorted(path.name for path in tmp_path.iterdir())
-    error = fail_history(file, "restore", backup)
-    assert str(backup) in error
-    assert sorted(set(os.listdir(tmp_path)) - {f".{file.name}.lock"}) == [
-        name for name in names if name != f".{file.name}.lock"
-    ]
-
-
-@pytest.mark.parametrize("arguments", [["restore", "backup.db"], ["compact"]], ids=" ".join)
-def test_command_that_replaces_the_file_needs_the_server_stopped(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_history(file, "backup", "backup.db")
-    with lock_file(file):
-        error = fail_history(file, *arguments)
-    assert error == f"Error: {file}: a server uses it; stop the server, then run this again"
-    run_history(file, *arguments)
-
-
-def test_compact_makes_the_file_smaller(tmp_path: Path) -> None:
-    file = tmp_path / "h.db"
-    write_history(
-        file,
-        *(
-            PublishedMessages("lobby", "alice", (f"word{number} " * 30,), START + number)
-            for number in range(2000)
-        ),
-    )
-    with HistoryUpkeep(file) as opened:
-        for _ in opened.forget("alice", keeps_account=True):
-            pass
-    before = file.stat().st_size
-    done = run_server("history", "compact", "--history", file)
-    assert done.exit_code == 0, done.output
-    assert file.stat().st_size < before / 4
-    assert done.stdout.startswith(f"Compacted {file}: ")
