@@ -94,7 +94,7 @@ def cli(
     if recorded is not None:
         output = output or PAGE
     if output is not None:
-        _require_matplotlib()  # before the run: it takes ten minutes
+        _require_matplotlib()  # before the run: it takes twelve minutes
     if recorded is not None:
         figures = Figures.load(recorded)
     else:
