@@ -14,8 +14,9 @@ from tests.support.server_program import ServerProgram
 
 
 @pytest.fixture
-def server_program(tmp_path: Path) -> Iterator[ServerProgram]:
+def server_program(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[ServerProgram]:
+    """Return a server with the demo accounts. An indirect parameter holds its options."""
     users = tmp_path / "demo-users.json"
     users.write_text(json.dumps(dict.fromkeys(DEMO_NAMES, cheap_hash(DEMO_PASSWORD))))
-    with ServerProgram(users) as program:
+    with ServerProgram(users, *getattr(request, "param", ())) as program:
         yield program

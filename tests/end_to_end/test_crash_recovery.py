@@ -57,9 +57,11 @@ def test_killed_client_keeps_draft(sign_in: OpenTerminal, tmp_path: Path) -> Non
     third.until(b"half a line in the last moment")
 
 
+@pytest.mark.parametrize("server_program", [("--history", "off")], indirect=True)
 def test_message_to_killed_server_is_resent_only_by_key(
     server_program: ServerProgram, sign_in: OpenTerminal, tmp_path: Path
 ) -> None:
+    """Without history the client cannot find out whether it has arrived."""
     terminal = sign_in()
     server_program.process.send_signal(signal.SIGSTOP)
     terminal.press(b"maybe\r")
