@@ -23,12 +23,12 @@ def test_account_renamed_twice_while_the_file_is_locked_keeps_everything(tmp_pat
     with closing(sqlite3.connect(file, isolation_level=None)) as other_process:
         other_process.execute("BEGIN IMMEDIATE")
         server.rename("alice", "alicia")
-        server.rename("alicia", "aline")
+        server.rename("alicia", "alina")
         other_process.execute("ROLLBACK")
-    server.log_in("aline")
-    page = server.request("aline", "/history")
-    assert [line.partition("] ")[2] for line in page[1:-1]] == ["aline: hello"]
-    private = server.request("bob", "/history with aline")
-    assert [line.partition("] ")[2] for line in private[1:-1]] == ["aline -> bob: a secret"]
-    assert server.request("bob", "/subs") == ["[SERVER] Subscriptions: aline"]
+    server.log_in("alina")
+    page = server.request("alina", "/history")
+    assert [line.partition("] ")[2] for line in page[1:-1]] == ["alina: hello"]
+    private = server.request("bob", "/history with alina")
+    assert [line.partition("] ")[2] for line in private[1:-1]] == ["alina -> bob: a secret"]
+    assert server.request("bob", "/subs") == ["[SERVER] Subscriptions: alina"]
     server.stop()
