@@ -144,7 +144,7 @@ class TestPalette:
 
 class TestHelp:
     async def test_help_lists_keys_symbols_and_commands(self, tmp_path: Path) -> None:
-        async with chat(tmp_path, size=(100, 120)) as harness:
+        async with chat(tmp_path, size=(100, 140)) as harness:
             await harness.press("f1")
             await harness.until(lambda: isinstance(harness.app.screen, HelpScreen))
             await harness.settle()
