@@ -142,8 +142,7 @@ class ChatModel:
 
     def has_messages(self, location: Location) -> bool:
         """Return True if there are entries in a log, or unread messages on the server."""
-        has_entries = location in self._logs.locations and len(self._logs.of(location)) > 0
-        return has_entries or self.unread.count(location) > 0
+        return location in self._logs or self.unread.count(location) > 0
 
     def forget_place(self, place: Location) -> None:
         """Remove an empty room or a conversation from the list, if that is possible."""

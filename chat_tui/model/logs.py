@@ -52,6 +52,11 @@ class LogStore:
         """Return True if `log` is one of the logs of the location."""
         return log is self._logs.get(location) or log is self._windows.get(location)
 
+    def __contains__(self, location: object) -> bool:
+        """Return True if a location has a log with entries."""
+        log = self._logs.get(location) if isinstance(location, str) else None
+        return log is not None and len(log) > 0
+
     @property
     def locations(self) -> list[str]:
         """All locations that have a log."""

@@ -105,13 +105,12 @@ class PlaceStore:
             )
 
     def _current(self) -> StoredPlaces:
-        model = self._model
-        listed = model.conversations.listed()
+        model, saved = self._model, set(self._saved.conversations)
         # A conversation that was only opened holds nothing to come back to.
         kept = [
             name
-            for name in listed
-            if name in self._saved.conversations or model.has_messages(Location.private(name))
+            for name in model.conversations.listed()
+            if name in saved or model.has_messages(Location.private(name))
         ]
         return StoredPlaces(
             tuple(model.rooms.visited.names),

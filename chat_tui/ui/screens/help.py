@@ -43,7 +43,10 @@ _PANE_KEYS: Final = {
         ("Ctrl+_, Ctrl+Y", "undo and redo a change of the text"),
         ("Up, Down", "recall sent messages that begin with your text"),
         ("Tab", "complete a command, room or name; again for more"),
-        ("PgUp, PgDn", "scroll the log; so does the mouse wheel"),
+        (
+            "PgUp, PgDn",
+            "scroll the log; so does the mouse wheel. At the top: load earlier messages",
+        ),
         ("Ctrl+End", "go to the newest message"),
     ),
     "log": (
@@ -54,7 +57,7 @@ _PANE_KEYS: Final = {
         ("other letters", "go to the composer; so do all while no message is chosen"),
         ("drag, Ctrl+C", "select text and copy it; a double click selects a message"),
         ("click", "on a name: follow or unfollow; on a link: show where it leads"),
-        ("PgUp, PgDn", "scroll; so does the mouse wheel"),
+        ("PgUp, PgDn", "scroll; so does the mouse wheel. At the top: load earlier messages"),
         ("End", "go to the newest message"),
         ("Esc", "go back to the composer"),
     ),
@@ -83,7 +86,8 @@ _KEYS: Final = (
     (
         "Ctrl+F",
         "log.find",
-        "find text or from:alice in the log; Up older, Down newer, Esc back, Tab stay",
+        "find text or from:alice in the log; Up older, Down newer, Esc back, Tab stay; "
+        "Enter at the oldest searches on the server",
     ),
     ("F7", "mouse", "leave the mouse to the terminal, or take it back"),
     ("F2, F3", "rooms, people", "show and focus the rooms, the people"),
