@@ -73,19 +73,8 @@ class MessageIntake:
         log = self._logs.of(location)
         # With stamps, a live message has the form of a past one of a server without history.
         is_backlog = message.past and not self._has_history
-        entry = self.entry_of(message)
-        timestamp = entry.timestamp
-        if not is_backlog:
-            timestamp = not_before_day_of(timestamp, log.last_timestamp)
-        entry = log.append(
-            entry.kind,
-            timestamp,
-            entry.text,
-            author=entry.author,
-            recipient=entry.recipient,
-            own=entry.own,
-            stamp=entry.stamp,
-        )
+        entry = self.entry_of(message, log.end, None if is_backlog else log.last_timestamp)
+        log.add(entry)
         if not entry.own:
             self._mentions.know((entry.author,))
             is_addressed = self._count(location, entry)
@@ -93,20 +82,29 @@ class MessageIntake:
                 self._people.spoke(entry.author, self._now())
                 if is_addressed:
                     self._alerts.add(location, entry)
-        self._logs.bound(location)
+        if len(log) > log.max_entries:  # what the user reads is not evicted
+            self._logs.bound(location)
         return location
 
-    def entry_of(self, message: Message | Action | PrivateMessage) -> Entry:
-        """Return a message as an entry without an id. All its texts are safe."""
+    def entry_of(
+        self,
+        message: Message | Action | PrivateMessage,
+        entry_id: int = 0,
+        above: datetime | None = None,
+    ) -> Entry:
+        """Return a message as an entry. All its texts are safe.
+
+        `above`: the time of the entry above; the message is not on an earlier day.
+        """
         author, recipient, kind = safe_name(message.author), "", EntryKind.MESSAGE
         if isinstance(message, Action):
             kind = EntryKind.ACTION
         elif isinstance(message, PrivateMessage):
             kind, recipient = EntryKind.PRIVATE, safe_name(message.recipient)
         return Entry(
-            0,
+            entry_id,
             kind,
-            self.local_time(message.time),
+            not_before_day_of(self.local_time(message.time), above),
             author,
             safe_text(message.text),
             author == self._people.user,

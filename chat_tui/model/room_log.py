@@ -144,9 +144,13 @@ class RoomLog:
         entry = Entry(
             self.end, kind, timestamp, author, text, own, state, recipient, presence, stamp
         )
+        self.add(entry)
+        return entry
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry whose id is `end`; evict the oldest above the bound."""
         self._add(entry)
         self.read_marker.entry_added(entry)
-        return entry
 
     def extend(self, entries: Iterable[Entry]) -> list[Entry]:
         """Add past messages below the newest entry; their ids are ignored.
@@ -222,8 +226,10 @@ class RoomLog:
             self.hues.spoke(entry.author)
         self._entries.append(entry)
         self.version += 1
-        if self.present is None and len(self) > self.max_entries:
-            self._evict_to(self.end - self.max_entries)
+        # Not by `len(self)`: thousands of messages may arrive within a second.
+        surplus = self._base + len(self._entries) - self._first - self.max_entries
+        if surplus > 0 and self.present is None:
+            self._evict_to(self._first + surplus)
 
     def _evict_to(self, first: int) -> None:
         """Evict the entries below `first`, unless they are in view and can be loaded again."""
