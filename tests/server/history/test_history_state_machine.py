@@ -332,5 +332,5 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_history_shows_exactly_what_contract_model_predicts() -> None:
     run_state_machine_as_test(
         HistoryMachine,
-        settings=settings(max_examples=60, stateful_step_count=40, deadline=None),
+        settings=settings(max_examples=40, stateful_step_count=40, deadline=None),
     )
