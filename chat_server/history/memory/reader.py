@@ -143,7 +143,7 @@ class MemoryReader:
     def _is_readable(self, message: Message, reader: Reader) -> bool:
         if self._state.is_own(message.author, reader.user) or "*" in reader.subscriptions:
             return True
-        return message.author.name in reader.subscriptions - {reader.user}
+        return message.author.name in reader.subscriptions
 
 
 def _first(messages: list[Message], count: int, newest: bool) -> list[Message]:

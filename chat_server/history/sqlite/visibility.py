@@ -50,9 +50,7 @@ def visibility(
     return Visibility(
         room_id,
         frozenset() if account is None else _own(connection, account),
-        None
-        if EVERYONE in reader.subscriptions
-        else _ids(connection, reader.subscriptions - {reader.user}),
+        None if EVERYONE in reader.subscriptions else _ids(connection, reader.subscriptions),
         _floor(connection, account, room_id, history_from),
         horizon,
     )

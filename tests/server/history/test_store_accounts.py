@@ -41,6 +41,7 @@ def assert_inherits_nothing(store: Store) -> None:
         assert reader.private_page(user, other, PageRequest()).entries == ()
     store.apply([said("alice", 100)])
     assert room_stamps(store, reads("alice")) == [100]
+    assert room_stamps(store, reads("alice", "alice")) == [10, 100]  # by name, like all others
     assert room_stamps(store, reads("alice", "*")) == [10, 100]
     assert room_stamps(store, reads("bob", "alice")) == [10, 100]
     assert store.erase_message(10, "alice", is_operator=False) is None

@@ -146,7 +146,7 @@ class Pair:
         for user in NAMES:
             reading = store.reader
             found[user] = reading.visited_rooms(user)
-            for followed in (frozenset(), frozenset({"ann"}), frozenset({"*"})):
+            for followed in (frozenset(), frozenset({"ann", "eve"}), frozenset({"*"})):
                 for room in ROOMS:
                     reader = Reader(user, room, followed)
                     for request in requests:
