@@ -32,9 +32,10 @@ def _forget_label(model: ChatModel, rows: SideList) -> str:
 
 
 def _log_labels(model: ChatModel, selected: int | None) -> Mapping[str, str]:
-    if selected is None:
+    log = model.log
+    if selected is None or not log.first <= selected < log.end:  # another log is about to be drawn
         return {}
-    entry = model.log[selected]
+    entry = log[selected]
     is_lost = entry.state is EntryState.UNCONFIRMED
     author = "" if entry.own else entry.author
     return {
