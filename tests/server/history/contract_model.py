@@ -201,8 +201,10 @@ class ContractModel:
         ]
 
     def _may_read(self, user: str, message: RoomMessage) -> bool:
-        is_own = message.author == user and not message.is_of_removed_account
-        return is_own or self.follows(user, message.author)
+        if message.author == user:
+            # By the user, or by a removed account of that name: then it is one of everyone's.
+            return not message.is_of_removed_account or "*" in self.subscriptions[user]
+        return self.follows(user, message.author)
 
     def new(self, user: str) -> list[RoomMessage]:
         """The page of `/history new`."""
