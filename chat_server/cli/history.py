@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +24,11 @@ from chat_server.cli.history_report import (
 from chat_server.cli.options import history_file
 from chat_server.escape import one_line, quoted
 from chat_server.files import LockFileError, LockTimeoutError, LockUnsupportedError, lock_file
-from chat_server.history import (
-    Retention,
-)
+from chat_server.history import NewerSchemaError, NotHistoryFileError, Retention
 from chat_server.history.sqlite import (
     HistoryUpkeep,
     back_up,
+    check_file,
     check_version,
     restore_backup,
 )
@@ -295,6 +294,8 @@ def restore(source: Path, file: Path, users_file: Path) -> None:
     The backup is checked before anything is changed. The old history is kept under another name.
     """
     progress = ProgressLine("Restoring")
+    with report_problems(file):
+        _check_replaceable(file)
     with report_problems(file), _server_stopped(file), report_problems(source, ""), progress:
         old = restore_backup(source, file, check_version, progress)
     click.echo(f"Restored {format_path(file)} from {format_path(source)}")
@@ -320,6 +321,18 @@ def compact(file: Path, users_file: Path) -> None:
         opened.compact()
         after = opened.stats().file_bytes
     click.echo(f"Compacted {format_path(file)}: {format_size(before)} to {format_size(after)}")
+
+
+def _check_replaceable(file: Path) -> None:
+    """Reject a file that is not a history. A damaged one, or one of a newer server, may go."""
+    try:
+        with suppress(FileNotFoundError, NewerSchemaError):
+            check_file(file)
+    except NotHistoryFileError as error:
+        raise click.ClickException(
+            f"{format_path(file)}: {error}; name the right one with --history, or move this one"
+            " away"
+        ) from error
 
 
 @contextmanager

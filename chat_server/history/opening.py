@@ -11,7 +11,13 @@ from chat_server.config import Config
 from chat_server.core import now_microseconds
 from chat_server.history.history_file import HistoryFile, HistoryFileError
 from chat_server.history.service import HistoryService
-from chat_server.history.store import Store, StoreCorruptError, StoreError
+from chat_server.history.store import (
+    NewerSchemaError,
+    NotHistoryFileError,
+    Store,
+    StoreCorruptError,
+    StoreError,
+)
 from chat_server.observability import EventLog
 
 _AHEAD_SECONDS: Final = 60
@@ -46,6 +52,8 @@ def open_history(
     except (HistoryFileError, StoreError, OSError) as error:
         file.unlock()
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if isinstance(error, NotHistoryFileError):
+            why += ", and was left untouched. Name another file with `--history`"
         log.history_off(str(config.history), why)
         return None, f"the history is off: {config.history}: {why}"
     return service, None
@@ -82,7 +90,11 @@ def _prepared(
 ) -> Store:
     file.remove_stale_companions()
     file.keep_log()
-    store = open_store(file.path)
+    try:
+        store = open_store(file.path)
+    except (NotHistoryFileError, NewerSchemaError):
+        file.release_log()
+        raise
     try:
         store.start(accounts())
         store.saved_state()

@@ -63,11 +63,11 @@ class StoreReadOnlyError(StoreError):
 
 
 class StoreCorruptError(StoreError):
-    """The file is damaged or not a history file."""
+    """The history file is damaged."""
 
 
 class NotHistoryFileError(StoreError):
-    """The file is a sound database of another program. It was not changed."""
+    """The file belongs to another program, or is not a database. It was not changed."""
 
 
 class NewerSchemaError(StoreError):

@@ -23,6 +23,7 @@ from chat_server.history.live_state import LiveState
 from chat_server.history.record_queue import Batch, RecordQueue, Task
 from chat_server.history.store import (
     NewerSchemaError,
+    NotHistoryFileError,
     Retention,
     Store,
     StoreBusyError,
@@ -440,7 +441,7 @@ class Writer:
             return False
         except (StoreError, OSError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            if isinstance(error, NewerSchemaError):
+            if isinstance(error, NewerSchemaError | NotHistoryFileError):
                 why = f"{why}; it was left untouched"
             self._condition.fail(why)
             return False

@@ -26,8 +26,15 @@ APPLICATION_ID: Final = 0x4C6F6262
 """Marks the file as a history file, in the header of the database."""
 
 _HEADER: Final = b"SQLite format 3\0"
+_HEADER_BYTES: Final = 100
 _VERSION_OFFSET: Final = 60
 _APPLICATION_OFFSET: Final = 68
+_EMPTY_SCHEMA: Final = b"\x0d\0\0\0\0"
+"""After the header: the page of the schema is a leaf without free blocks and without entries."""
+
+_OWN_SUFFIX: Final = ".history.db"
+"""How the name of a file ends that the server chose. Only such a file can be recognized as a
+history when its header is gone."""
 
 _WAL_LIMIT: Final = 16 * 1024 * 1024
 """Bytes to which a checkpoint shortens the log after a long read has let it grow."""
@@ -91,18 +98,25 @@ def make_private(path: Path) -> None:
 def check_header(path: Path, newest_version: int) -> None:
     """Reject a file of another program or of a newer server, without a change to it.
 
-    A damaged header is left to SQLite. Raises `NotHistoryFileError`, `NewerSchemaError`, `OSError`.
+    An empty file is accepted, and a damaged history is left to SQLite. Without the header of a
+    database, the file is a history only if its name says so. Any other file may be one that the
+    operator named by mistake. Raises `NotHistoryFileError`, `NewerSchemaError`, `OSError`.
     """
     file = open_regular(path)
     try:
-        header = os.read(file, 100)
+        start = os.read(file, _HEADER_BYTES + len(_EMPTY_SCHEMA))
     finally:
         os.close(file)
-    if len(header) < 100 or not header.startswith(_HEADER):
+    header, schema = start[:_HEADER_BYTES], start[_HEADER_BYTES:]
+    if len(header) < _HEADER_BYTES or not header.startswith(_HEADER):
+        if start and not path.name.endswith(_OWN_SUFFIX):
+            raise NotHistoryFileError("it is not a history file")
         return
     version = int.from_bytes(header[_VERSION_OFFSET : _VERSION_OFFSET + 4], "big")
     application = int.from_bytes(header[_APPLICATION_OFFSET : _APPLICATION_OFFSET + 4], "big")
     check_identity(application, version, newest_version)
+    if application != APPLICATION_ID and schema != _EMPTY_SCHEMA:
+        raise NotHistoryFileError("it is a database of another program")
 
 
 def check_identity(application: int, version: int, newest_version: int) -> None:

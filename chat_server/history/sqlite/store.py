@@ -60,7 +60,7 @@ class SqliteStore:
         self.path: Final = Path(os.path.realpath(path))
         with translated_errors():
             if self.path.exists():
-                check_header(self.path, VERSION)
+                check_header(path, VERSION)
             make_private(self.path)
             self._connection: Final = open_writer(self.path, lock_timeout)
             try:

@@ -6,7 +6,6 @@ on. The server notices by itself that another program has changed the file.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from chat_server.files import open_regular
 from chat_server.history.sqlite import accounts, stamp_repair
 from chat_server.history.sqlite.account_export import Entry, export_account
 from chat_server.history.sqlite.backup import (
@@ -33,7 +31,7 @@ from chat_server.history.sqlite.connections import (
 from chat_server.history.sqlite.erasure import delete_messages
 from chat_server.history.sqlite.names import Names, find_account, find_room
 from chat_server.history.sqlite.retention import prune, used_bytes
-from chat_server.history.sqlite.schema import VERSION
+from chat_server.history.sqlite.schema import VERSION, check_file
 from chat_server.history.sqlite.search_index import can_search, continue_merge, is_merging
 from chat_server.history.store import (
     PRUNE_ROWS,
@@ -92,7 +90,7 @@ class HistoryUpkeep:
         self, path: Path, *, read_only: bool = False, progress: Progress = lambda: None
     ) -> None:
         """Open the file. Raises `StoreError` if it is not one of this version, and `OSError`."""
-        os.close(open_regular(path))  # its errors are clearer than "unable to open database file"
+        check_file(path)
         self._path = path
         self._open = ExitStack()
         if not read_only:  # `open_writer` changes a database of another program

@@ -126,13 +126,24 @@ def test_unusable_file_is_reported_and_not_changed(
     assert expected[kind] in error
 
 
+@pytest.mark.parametrize(
+    "arguments", [["stats"], ["check"], ["prune"], ["restore", "backup.db"]], ids=" ".join
+)
+def test_file_that_is_not_a_database_is_not_changed(tmp_path: Path, arguments: list[str]) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("buy milk\n")
+    error = fail_history(file, *arguments)
+    assert f"{file}: it is not a history file; name the right one with --history" in error
+    assert file.read_text() == "buy milk\n"
+
+
 @pytest.mark.parametrize("command", ["stats", "prune", "compact"])
 def test_database_of_another_program_is_not_changed(tmp_path: Path, command: str) -> None:
     file = tmp_path / "photos.db"
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE photo(name TEXT)")
     error = fail_history(file, command)
-    assert "it is not a history file; name the right one with --history" in error
+    assert "it is a database of another program; name the right one with --history" in error
     assert not file.with_name("photos.db-wal").exists()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
+from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.server_program import ServerProgram
 from tests.support.small_disk import MIB, MakeDisk
 from tests.support.wait_until import WAIT_TIMEOUT, until
@@ -202,6 +203,29 @@ def test_newer_schema_turns_history_off_and_file_stays_as_it_is(tmp_path: Path) 
         assert f"[!] History is off: {file}: its version is 99" in program.log
         program.stop()
     assert hashlib.sha256(file.read_bytes()).hexdigest() == before
+
+
+def test_file_that_operator_named_by_mistake_is_left_untouched(tmp_path: Path) -> None:
+    photos, notes = tmp_path / "photos.db", tmp_path / "notes.txt"
+    with closing(sqlite3.connect(photos)) as other:
+        other.execute("CREATE TABLE photo(name)")
+    notes.write_text("buy milk\n")
+    users = write_accounts_file(tmp_path / "users.json", PEOPLE)
+    for file, what in (
+        (photos, "it is a database of another program"),
+        (notes, "it is not a history file"),
+        (users, "it is not a history file"),
+    ):
+        before = file.read_bytes()
+        names = {path.name for path in tmp_path.glob("[!.]*")} | {"server.log"}
+        with start(tmp_path, "--history", str(file)) as program:
+            why = f"{what}, and was left untouched. Name another file with `--history`"
+            assert f"[!] History is off: {file}: {why}\n" in program.log
+            assert health(program) == (200, f"degraded: the history is off: {file}: {why}\n")
+            with program.log_in("alice") as alice:
+                assert alice.request("/history") == "[ERROR] Unknown command: /history (try /help)"
+        assert file.read_bytes() == before
+        assert {path.name for path in tmp_path.glob("[!.]*")} == names
 
 
 def test_read_only_file_turns_history_off(tmp_path: Path, make_disk: MakeDisk) -> None:

@@ -46,7 +46,7 @@ FIXTURES = Path(__file__).parent / "schema_versions"
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
+    return tmp_path / "users.history.db"
 
 
 def files(path: Path) -> dict[str, bytes]:
@@ -73,7 +73,7 @@ def test_only_the_owner_can_read_any_file_of_the_store(path: Path) -> None:
             modes = {f.name: stat.S_IMODE(f.stat().st_mode) for f in path.parent.iterdir()}
     finally:
         os.umask(before)
-    assert modes == dict.fromkeys(("history.db", "history.db-wal", "history.db-shm"), 0o600)
+    assert modes == dict.fromkeys((path.name + end for end in ("", "-wal", "-shm")), 0o600)
 
 
 def test_existing_file_is_closed_to_other_users(path: Path) -> None:
@@ -149,22 +149,43 @@ def _use(path: Path) -> None:
         store.reader.room_page(reads("bob", "*"), PageRequest())
 
 
-def test_database_of_another_program_is_left_alone(path: Path) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE bookmark(url)",
+        "CREATE TABLE bookmark(url); PRAGMA user_version = 7",
+        "PRAGMA user_version = 7",
+        "PRAGMA application_id = 7",
+    ],
+)
+def test_database_of_another_program_is_left_alone(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path)) as other:
-        other.execute("CREATE TABLE bookmark(url)")
-        other.commit()
+        other.executescript(statement)
+    path.chmod(0o644)
     before = files(path)
-    with pytest.raises(NotHistoryFileError):
-        SqliteStore(path)
-    with closing(sqlite3.connect(path)) as other:
-        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("bookmark",)]
-        assert other.execute("PRAGMA application_id").fetchone() == (0,)
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("PRAGMA user_version = 7")
-    before = files(path)
-    with pytest.raises(NotHistoryFileError):
+    with pytest.raises(NotHistoryFileError, match="it is a database of another program"):
         SqliteStore(path)
     assert files(path) == before
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("content", [b"{}", b"not a database at all" * 100])
+def test_file_that_is_not_a_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "users.json"
+    path.write_bytes(content)
+    before = files(path)
+    with pytest.raises(NotHistoryFileError, match="it is not a history file"):
+        SqliteStore(path)
+    assert files(path) == before
+
+
+def test_database_without_a_table_becomes_a_history(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as killed:  # a server that was killed during its first start
+        killed.execute("PRAGMA journal_mode = WAL")
+    assert path.stat().st_size > 0
+    with closing(SqliteStore(path)) as store:
+        store.apply([said("alice", 1)])
+        assert room_stamps(store, reads("bob", "*")) == [1]
 
 
 def test_folder_in_place_of_file_is_an_error(path: Path) -> None:
