@@ -180,7 +180,9 @@ def test_file_that_is_not_a_database_is_left_alone(tmp_path: Path, content: byte
 
 
 def test_database_without_a_table_becomes_a_history(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as killed:  # a server that was killed during its first start
+    with closing(
+        sqlite3.connect(path)
+    ) as killed:  # a server that was killed during its first start
         killed.execute("PRAGMA journal_mode = WAL")
     assert path.stat().st_size > 0
     with closing(SqliteStore(path)) as store:
