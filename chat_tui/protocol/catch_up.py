@@ -182,12 +182,16 @@ class CatchUp:
 
     def _first_page(self, step: Step, page: Page) -> None:
         timeline = self.timeline
+        past = list(page.entries)
+        held = {_stamp(message) for message in self._held}
+        while past and _stamp(past[-1]) in held:  # new messages: they follow the page
+            past.pop()
         entries = [
             entry
-            for entry in page.entries
+            for entry in past
             if not (self._is_shown(entry) or self._is_own_shown(step.kind, entry))
         ]
-        stamps = [stamp for entry in page.entries if (stamp := _stamp(entry)) is not None]
+        stamps = [stamp for entry in past if (stamp := _stamp(entry)) is not None]
         self._emit(
             events.HistoryPage(self.place, PageKind.FIRST, tuple(entries), earlier=page.earlier)
         )

@@ -186,6 +186,20 @@ def test_private_messages_are_caught_up_on_reconnect(
     assert alice.own_states() == {"sent": 1}
 
 
+def test_message_that_opens_a_conversation_is_new(
+    server: SimulatedServer, alice: SimulatedUser
+) -> None:
+    alice.cut()
+    server.say("bob", "@alice", "a week ago")
+    alice.connect()
+    alice.settle()
+    server.say("bob", "@alice", "lunch?")
+    alice.settle()
+    assert alice.shown["@bob"] == ["bob: a week ago", "bob: lunch?"]
+    arrived = [event for event in alice.events if isinstance(event, events.MessageArrived)]
+    assert [event.message.text for event in arrived] == ["lunch?"]
+
+
 @pytest.mark.parametrize("arrived", [0, 1, 2])
 @pytest.mark.parametrize("answered", [0, 1, 2])
 @pytest.mark.parametrize("restarts", [False, True])
