@@ -224,7 +224,7 @@ class MemoryStore:
         old, new = self._state.find(record.old), self._state.find(record.new)
         if old is None or old is new:
             return
-        if new is not None and None is not old.created != new.created is not None:
+        if new is not None and None not in (old.created, new.created):
             self._forget(new.name)
             new = None
         if new is not None:

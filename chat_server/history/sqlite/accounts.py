@@ -88,9 +88,9 @@ def delete_private_of(connection: sqlite3.Connection, identity: int, limit: int)
 def rename(connection: sqlite3.Connection, names: Names, old: str, new: str) -> None:
     """Give the account another name, also in the subscriptions to it. May be repeated.
 
-    If both names are in use, the same person has written under both while the rename was on its
-    way, and the old account is merged into the new one. Only if both are known to be of different
-    times, the new name belonged to another person before.
+    If both names are in use, and one was not compared with the users file yet, then the same person
+    has written under both while the rename was on its way. The old account is merged into the new
+    one. If the users file had both, the new name belonged to another person before.
     """
     connection.execute(
         "UPDATE OR REPLACE subscription SET publisher = ? WHERE publisher = ?", (new, old)
@@ -117,8 +117,7 @@ def rename(connection: sqlite3.Connection, names: Names, old: str, new: str) -> 
 
 def _is_other_person(connection: sqlite3.Connection, old: int, new: int) -> bool:
     rows = connection.execute("SELECT created FROM account WHERE id IN (?, ?)", (old, new))
-    created = {row[0] for row in rows}
-    return len(created) == 2 and None not in created
+    return all(created is not None for (created,) in rows)
 
 
 def _merge(connection: sqlite3.Connection, names: Names, old: int, new: int) -> None:

@@ -1,5 +1,7 @@
 """Subscriptions and the life of accounts: removal, creation, rename; from every store."""
 
+import pytest
+
 from chat_server.core.records import AccountRenamed
 from chat_server.core.values import Subscribed, Unsubscribed, UserForgotten
 from chat_server.history import DroppedMessages, PageRequest, Store
@@ -169,8 +171,11 @@ def test_records_under_old_name_after_rename_are_merged(store: Store) -> None:
     assert store.erase_message(30, "ann", is_operator=False) == "ann"
 
 
-def test_rename_to_name_of_removed_account_inherits_nothing_of_it(store: Store) -> None:
-    store.start({"alice": OLD, "bob": None, "carol": NEW})
+@pytest.mark.parametrize("created", [(OLD, NEW), (OLD, OLD), (None, None)])
+def test_rename_to_name_of_removed_account_inherits_nothing_of_it(
+    store: Store, created: tuple[str | None, str | None]
+) -> None:
+    store.start({"alice": created[0], "bob": None, "carol": created[1]})
     fill(store)
     store.apply([entered("carol", 5, "dev"), AccountRenamed("carol", "alice")])
     assert store.reader.visited_rooms("alice") == ["dev"]
