@@ -9,9 +9,9 @@ from typing import Final
 
 from chat_server.wire import parse_stamp
 
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
-_AGO: Final = re.compile(r"(\d{1,6})([mhd])")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
+_AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
 WHEN_FORMS: Final = "2026-11-22, 2026-11-22T14:03, 30m, 2h or 3d"
@@ -45,9 +45,13 @@ class Until:
         if when == "now":
             return False
         if (ago := _AGO.fullmatch(when)) is not None:
-            end = self.asked_at - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            try:
+                end = self.asked_at - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+                end = end.astimezone(UTC)
+            except OverflowError:  # before the year 1
+                return True
             stamp = parse_stamp(time)
-            return stamp is not None and stamp > end.astimezone(UTC).timestamp() * 1_000_000
+            return stamp is not None and stamp > end.timestamp() * 1_000_000
         if (stamp := parse_stamp(when)) is not None:
             return (parse_stamp(time) or 0) >= stamp
         start = time[: len(when)]  # the local time of the server

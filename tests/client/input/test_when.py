@@ -20,7 +20,7 @@ def test_times_that_the_server_understands_are_accepted(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "yesterday", "2026-13-01", "2026-11-22T25:00", "20261122", "3w", "-3d", "14"],
+    ["", "now", "yesterday", "2026-13-01", "2026-11-22T25:00", "20261122", "3w", "-3d", "14", "٣h"],
 )
 def test_other_times_are_rejected(text: str) -> None:
     assert not is_when(text)
@@ -41,3 +41,8 @@ def test_export_ends_at_the_time(when: str, last: str, first_behind: str | None)
     until = Until(when, datetime(2026, 11, 22, 12, tzinfo=UTC))
     assert not until.excludes(last)
     assert first_behind is None or until.excludes(first_behind)
+
+
+def test_export_up_to_a_time_before_the_first_year_is_empty() -> None:
+    until = Until("999999d", datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert until.excludes("2026-11-22T12:00:00.000000+01:00")
