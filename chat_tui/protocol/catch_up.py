@@ -82,10 +82,12 @@ class CatchUp:
         self._since: str | None = None
         self.steps: list[Step] = []
         self._recent = recent
-        self._starts_early = bool(start) and self.timeline.newest is None
-        if self._starts_early:
-            self.timeline.newest = 0
-            self.steps.append(Step(PageKind.MISSED, ("after", start, MAX_PAGE)))
+        self._start = start
+        self._starts_early = False
+        self._known_to = max(self.timeline.newest or 0, self.timeline.read or 0)
+        self._first_stamps: set[int] = set()  # of the messages that a first page has added
+        if start and self.timeline.newest is None:
+            self._begin_early()
         elif recent:
             self.steps.append(Step(PageKind.MISSED, (str(FIRST_MESSAGES),)))
         else:
@@ -113,6 +115,7 @@ class CatchUp:
 
     def live(self, message: PastMessage, stamp: int) -> None:
         """Take a live message that is not an echo."""
+        self._check_order(stamp)
         if self.is_holding:
             self._held.append(message)
             if len(self._held) > MAX_HELD and self._starts_early:
@@ -124,6 +127,7 @@ class CatchUp:
 
     def echo(self, stamp: int) -> None:
         """Take the stamp of an own message that the log shows."""
+        self._check_order(stamp)
         self.timeline.live(stamp, is_complete=self.is_done, is_echo=True)
 
     def failed(self, step: Step, reason: str, now: float) -> None:
@@ -158,6 +162,29 @@ class CatchUp:
             self._add_missed(start)
 
     # Internals
+
+    def _check_order(self, stamp: int) -> None:
+        """Start over if a live message is not newer than what the log had before.
+
+        Then the server has lost its history, and its clock was set back.
+        """
+        if stamp > self._known_to:
+            return
+        self._known_to = 0
+        self.timeline.start_over()
+        self.timeline.ahead |= self._first_stamps
+        self.is_done, self._recent = False, False
+        self._release()
+        self.steps = [step for step in self.steps if step.is_asked]
+        if self._start:
+            self._begin_early()
+        else:
+            self._begin()
+
+    def _begin_early(self) -> None:
+        self._starts_early = True
+        self.timeline.newest = 0
+        self.steps.append(Step(PageKind.MISSED, ("after", self._start, MAX_PAGE)))
 
     def _begin(self) -> None:
         timeline = self.timeline
@@ -195,6 +222,7 @@ class CatchUp:
         self._emit(
             events.HistoryPage(self.place, PageKind.FIRST, tuple(entries), earlier=page.earlier)
         )
+        self._first_stamps |= {stamp for stamp in map(_stamp, entries) if stamp is not None}
         self._record_shown(entries)
         if timeline.newest is None:
             is_bounded = step.words[0] == "before"

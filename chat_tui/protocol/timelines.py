@@ -53,6 +53,8 @@ class Timeline:
         self._sends: list[tuple[str, bool]] = []  # own messages after `_base`, in order
         self._pending = 0  # own messages that are not settled
         self._has_sent = False  # on this connection
+        self.has_started_over = False
+        """True if the stamps of the server have gone down: what is stored of them is too high."""
 
     def sending(self, text: str, *, is_action: bool = False) -> DeliveryProof | None:
         """Record that an own message is sent now. Return its proof, if there is one."""
@@ -119,6 +121,17 @@ class Timeline:
         if not (self._is_private and self._has_sent):  # they may be newer than `newest`
             self._rebase(self.newest)
 
+    def start_over(self) -> None:
+        """Forget the stamps: those of the server have gone down, so no page can follow them.
+
+        That happens if a server loses its history and its clock was set back.
+        """
+        self.newest = self.read = None
+        self._base = 0 if self._is_private else None
+        for known in (self.ahead, self.echoes, self.uncounted, self._shown):
+            known.clear()
+        self.has_started_over = True
+
     def connected(self, *, has_history: bool) -> None:
         """Start with a new connection. Nothing is pending on it."""
         self._pending = 0
@@ -178,6 +191,13 @@ class Timelines:
             for place, timeline in self._timelines.items()
             if timeline.newest
         }
+
+    def take_started_over(self) -> list[str]:
+        """Return the places whose stamps have gone down since the last call."""
+        places = [place for place, timeline in self._timelines.items() if timeline.has_started_over]
+        for place in places:
+            self.of(place).has_started_over = False
+        return places
 
     def unconfirmed(self, place: str | None = None) -> list[Unconfirmed]:
         """Return the unconfirmed messages that a history can resolve, oldest first."""

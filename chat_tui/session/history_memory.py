@@ -54,6 +54,8 @@ class HistoryMemory:
     def _record(self) -> None:
         if self._store is None or self._identity is None:
             return
+        for place in self._timelines.take_started_over():
+            self._store.start_over(place)
         unread = self._model.unread
         self._store.read_up_to(
             {

@@ -1,7 +1,8 @@
 """The newest message that the user has read in each room and conversation, kept on disk.
 
 There is a file for each user and server. Several windows of one user may use it: a stamp only
-rises. A broken file counts as empty, so that the next start shows the latest messages as read.
+rises, unless those of the server have gone down. A broken file counts as empty, so that the next
+start shows the latest messages as read.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class StampStore:
         self._clock = clock
         self._path: Path | None = None
         self._stamps: dict[str, str] = {}
+        self._started_over: set[str] = set()  # the file has stamps of them that are too high
         self._is_changed = False
         self._next_write = 0.0
         self._locked_since: float | None = None
@@ -73,6 +75,13 @@ class StampStore:
         if path != self._path:
             self.save()
             self._path, self._stamps, self._is_changed = path, self.read(identity), False
+            self._started_over.clear()
+
+    def start_over(self, place: str) -> None:
+        """Forget how far the user has read a place: the stamps of the server have gone down."""
+        self._stamps.pop(place, None)
+        self._started_over.add(place)
+        self._is_changed = True
 
     def read_up_to(self, stamps: Mapping[str, str]) -> None:
         """Record that the user has read these places up to these stamps."""
@@ -104,6 +113,7 @@ class StampStore:
                 self._merge(path)
                 write_private(path, json.dumps(self._stamps, indent=1))
                 self._is_changed = False
+                self._started_over.clear()
         except OSError as error:
             self._problems.unwritable(
                 "What you have read", path, error, "The next start shows it as new."
@@ -117,7 +127,8 @@ class StampStore:
         except (OSError, ValueError, RecursionError):
             stored = {}
         for place, stamp in stored.items():
-            self._stamps[place] = _newer(self._stamps.get(place), stamp)
+            if place not in self._started_over:
+                self._stamps[place] = _newer(self._stamps.get(place), stamp)
         newest = sorted(self._stamps, key=lambda place: parse_stamp(self._stamps[place]) or 0)
         for place in newest[:-_MAX_PLACES]:
             del self._stamps[place]

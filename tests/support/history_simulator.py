@@ -62,6 +62,11 @@ class SimulatedServer:
         self._entered = self._stamped = 0
         self._has_stamps = False
 
+    def start_over(self) -> None:
+        """Lose the history and go on with lower stamps: the clock was set back as well."""
+        self.messages.clear()
+        self._stamps = count(FIRST_STAMP - 3_600_000_000, 1000)
+
     def connect(self) -> None:
         self.output = [f"[SERVER] {replies.LOGIN_PROMPT}"]
         self._in = self._has_stamps = False

@@ -282,3 +282,51 @@ def test_log_that_begins_at_a_time_has_all_pages_before_live_messages(
     alice.settle()
     assert alice.shown["dev"][-1] == "bob: missed"
     assert len(alice.shown["dev"]) == 10
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_no_message_is_hidden_by_stamps_that_go_down(
+    server: SimulatedServer, alice: SimulatedUser, restarts: bool
+) -> None:
+    server.say("bob", "lobby", "before")
+    server.say("bob", "@alice", "psst")
+    alice.settle()
+    alice.cut()
+    server.start_over()
+    server.say("bob", "lobby", "missed")
+    if restarts:
+        alice.restart()
+    alice.shown.clear()
+    alice.connect()
+    alice.settle()
+    for text in ("one", "two"):
+        server.say("bob", "lobby", text)
+        server.say("bob", "@alice", f"{text} for you")
+        alice.settle()
+    # Only a live message shows that the stamps are lower, so older ones may come after it.
+    assert sorted(alice.shown["lobby"]) == ["bob: missed", "bob: one", "bob: two"]
+    assert alice.shown["@bob"] == ["bob: one for you", "bob: two for you"]
+    alice.type("mine")
+    alice.settle()
+    alice.cut()
+    server.say("bob", "lobby", "three")
+    alice.connect()
+    alice.settle()
+    assert alice.shown["lobby"][3:] == ["bob: three"]
+    assert alice.own_states() == {"sent": 1}
+
+
+def test_own_message_shows_that_stamps_go_down(
+    server: SimulatedServer, alice: SimulatedUser
+) -> None:
+    server.say("bob", "lobby", "before")
+    alice.settle()
+    alice.cut()
+    server.start_over()
+    server.say("bob", "lobby", "missed")
+    alice.connect()
+    alice.settle()
+    alice.type("mine")
+    alice.settle()
+    assert alice.shown["lobby"] == ["bob: before", "bob: missed"]
+    assert alice.own_states() == {"sent": 1}

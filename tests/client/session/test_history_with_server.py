@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_tui.events import ConnectionState
+from chat_tui.account import make_account
+from chat_tui.events import CaughtUp, ConnectionState, Event
 from chat_tui.model.entries import EntryKind, EntryState
 from chat_tui.storage.known_servers import KnownServers
 from chat_tui.storage.stamp_store import StampStore
@@ -129,6 +130,30 @@ def test_next_start_knows_what_was_read(
         assert second.model.unread.count("lobby") == 1
     finally:
         second.close()
+
+
+def test_live_messages_are_shown_though_the_stored_stamp_is_in_the_future(
+    tmp_path: Path, server: RestartableServer
+) -> None:
+    bob = server.log_in("bob")
+    identity = make_account("127.0.0.1", server.port, "alice", "").identity
+    store = StampStore(tmp_path / "state")
+    store.open(identity)
+    store.read_up_to({"lobby": "2199-01-01T00:00:00.000000+00:00"})
+    store.save()
+    harness = SessionHarness(stamps=store)
+    seen: list[Event] = []
+    harness.session.observe = seen.append
+    try:
+        sign_in(harness, server.port)
+        bob.send("live")
+        harness.until_text("live")
+        harness.until(lambda: seen.count(CaughtUp("lobby")) == 2)
+        harness.model.unread.clear("lobby")
+    finally:
+        harness.close()
+    stamp = StampStore(tmp_path / "state").read(identity)["lobby"]
+    assert stamp == harness.model.log.entries()[-1].stamp
 
 
 def test_private_messages_that_were_kept_are_read_on_opening(

@@ -43,6 +43,19 @@ def test_newest_stamp_of_several_windows_wins(tmp_path: Path) -> None:
     assert StampStore(tmp_path).read(ALICE) == {"dev": NEW, "ops": OLD}
 
 
+def test_stamps_that_went_down_replace_those_of_the_file(tmp_path: Path) -> None:
+    store = StampStore(tmp_path)
+    store.open(ALICE)
+    store.read_up_to({"dev": NEW, "ops": NEW})
+    store.save()
+    store.start_over("dev")
+    store.save()
+    assert StampStore(tmp_path).read(ALICE) == {"ops": NEW}
+    store.read_up_to({"dev": OLD})
+    store.save()
+    assert StampStore(tmp_path).read(ALICE) == {"dev": OLD, "ops": NEW}
+
+
 def test_tick_writes_only_every_few_seconds(tmp_path: Path) -> None:
     clock = FakeClock()
     store = StampStore(tmp_path, clock=clock)
