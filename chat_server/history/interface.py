@@ -94,4 +94,7 @@ class History(Protocol):
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""
 
     def erase_messages_by(self, author: str) -> int:
-        """Erase all messages of an author in all rooms. Return how many there were."""
+        """Erase all messages of an author in all rooms. Return how many there were.
+
+        In steps, between which messages are stored. If one fails, the earlier ones stay done.
+        """

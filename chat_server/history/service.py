@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,13 @@ from typing import Final, TypeVar
 
 from chat_server.config import Config
 from chat_server.core import Record, SavedState, now_microseconds
+from chat_server.history.health import Health
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
 from chat_server.history.page_turns import PageTurns
+from chat_server.history.reader_pool import ReaderPool
 from chat_server.history.record_queue import RecordQueue, Task
+from chat_server.history.recoverable_store import RecoverableStore
 from chat_server.history.store import (
     Retention,
     Store,
@@ -37,12 +40,6 @@ from chat_server.observability import EventLog
 
 _T = TypeVar("_T")
 
-_READERS: Final = 4
-"""Threads that read at once. More would only wait for the same interpreter and the same disk."""
-
-_LONG_JOB_SECONDS: Final = 30.0
-"""Longest wait for erasing all messages of an author: a million take about ten seconds."""
-
 _LOG_SECONDS: Final = 60.0
 """Least time between two lines of the log about failed reads."""
 
@@ -59,41 +56,6 @@ class HistorySnapshot:
     size: int = 0
     pages: int = 0
     searches_cut: int = 0
-    is_degraded: bool = False
-
-
-class _Connections:
-    """The reading side of the store: at most `_READERS` threads at once."""
-
-    def __init__(self, max_wait: float) -> None:
-        self._max_wait = max_wait
-        self._reader: StoreReader | None = None
-        self._places = threading.BoundedSemaphore(_READERS)
-
-    def run(self, read: Callable[[StoreReader], _T], deadline: float) -> _T:
-        """Call `read` with the reading side. Raises `HistoryUnavailableError`, `StoreError`.
-
-        `deadline`: of `time.monotonic`, for the wait while others read.
-        """
-        if not self._places.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise HistoryUnavailableError
-        try:
-            reader = self._reader
-            if reader is None:
-                raise HistoryUnavailableError
-            return read(reader)
-        finally:
-            self._places.release()
-
-    def replace(self, store: Store | None) -> None:
-        """Use another store, and wait until the old one is not read any more. The writer."""
-        self._reader = None if store is None else store.reader
-        deadline = time.monotonic() + 2 * self._max_wait
-        taken = 0
-        for _ in range(_READERS):
-            taken += self._places.acquire(timeout=max(0.0, deadline - time.monotonic()))
-        for _ in range(taken):
-            self._places.release()
 
 
 class HistoryService:
@@ -120,19 +82,20 @@ class HistoryService:
         self._wait_seconds = tuning.history_wait_seconds
         self._wake = threading.Event()
         self._queue = RecordQueue(tuning.history_queue_bytes, self._wake.set)
-        self._connections = _Connections(tuning.history_wait_seconds)
+        self._readers = ReaderPool(tuning.history_wait_seconds, self._report_damage)
         self._turns = PageTurns(tuning.history_wait_seconds)
         self._accounts = accounts
+        self._health = Health(log, lambda: self._queue.dropped_messages)
+        self._store = RecoverableStore(file, open_store, accounts, self._readers, self._health, log)
         self._writer = Writer(
             WriterParts(
                 file,
                 self._queue,
-                open_store,
-                accounts,
+                self._store,
+                self._health,
                 Retention(config.history_days, config.history_messages, config.history_size << 20),
                 tuning,
                 log,
-                self._connections,
                 clock,
             ),
             self._wake,
@@ -152,15 +115,15 @@ class HistoryService:
         # it was longer ago than messages are kept.
         self._saved = replace(saved, last_stamp=max(saved.last_stamp, self._clock()))
         self.has_search = store.has_search
-        self._file_was_opened()
-        self._connections.replace(store)
-        self._writer.use(store, degradation)
+        self._store.use(store)
+        self._writer.committed = saved.last_stamp
+        if degradation is not None:
+            self._health.degrade(degradation)
 
-    def _file_was_opened(self) -> None:
-        try:
-            self._file.remember_identity()
-        except OSError as error:
-            raise StoreError(error.strerror or str(error)) from error
+    def _report_damage(self, why: str) -> None:
+        """Let the writer set the file aside. Any thread that reads."""
+        self._store.report_damage(why)
+        self._writer.request_commit()
 
     def start(self) -> None:
         """Start the writer. Raises `RuntimeError` if the system refuses another thread."""
@@ -177,7 +140,7 @@ class HistoryService:
         """Return why the history does not work as it should, or None. Never blocks."""
         if not self._writer.is_alive:
             return "the thread 'history' does not run"
-        return self._writer.degradation()
+        return self._health.degradation()
 
     def measure(self) -> HistorySnapshot:
         """Return the current numbers. Takes no lock."""
@@ -191,7 +154,6 @@ class HistoryService:
             size=self._file.size(),
             pages=self._pages,
             searches_cut=self._searches_cut,
-            is_degraded=self.degradation() is not None,
         )
 
     def accounts_changed(self) -> None:
@@ -201,7 +163,7 @@ class HistoryService:
         self._queue.append(Task(partial(self._match_accounts, dict(self._accounts()))))
 
     def _match_accounts(self, accounts: Mapping[str, str | None]) -> None:
-        self._writer.current_store().match_accounts(accounts)
+        self._store.require().match_accounts(accounts)
 
     # History, for the hub
 
@@ -273,7 +235,7 @@ class HistoryService:
         authors: list[str | None] = []
 
         def work() -> None:
-            store = self._writer.current_store()
+            store = self._store.require()
             author = store.erase_message(stamp, user, is_operator=is_operator)
             authors.append(author)
             if author is not None:
@@ -283,14 +245,28 @@ class HistoryService:
         return authors[0]
 
     def erase_messages_by(self, author: str) -> int:
-        """Erase all messages of an author in all rooms. Return how many there were."""
+        """Erase all messages of an author in all rooms. Return how many there were.
+
+        Each step is a task of its own, so messages are stored in between. If one fails, the earlier
+        ones stay done.
+        """
+        steps: list[Iterator[int]] = []
         counts: list[int] = []
 
         def work() -> None:
-            counts.extend(self._writer.current_store().erase_messages_by(author))
-            self._writer.notify_recount()
+            if not steps:
+                steps.append(self._store.require().erase_messages_by(author))
+            count = next(steps[0], None)
+            if count is None:
+                steps.clear()
+                return
+            counts.append(count)
+            if count:
+                self._writer.notify_recount()
 
-        self._ask(work, _LONG_JOB_SECONDS)
+        self._ask(work, self._wait_seconds)
+        while steps:
+            self._ask(work, self._wait_seconds)
         return sum(counts)
 
     # Helpers
@@ -322,15 +298,13 @@ class HistoryService:
             self._ask(None, self._wait_seconds)
         try:
             if not in_turn:
-                return self._connections.run(read, deadline)
+                return self._readers.run(read, deadline)
             with self._turns.take(deadline) as has_turn:
                 if not has_turn:
                     raise HistoryUnavailableError
-                return self._connections.run(read, deadline)
+                return self._readers.run(read, deadline)
         except StoreError as error:
-            if isinstance(error, StoreCorruptError):
-                self._writer.report_corrupt(str(error))
-            elif not isinstance(error, StoreBusyError):
+            if not isinstance(error, (StoreBusyError, StoreCorruptError)):
                 self._log_unreadable(error)
             raise HistoryUnavailableError from error
 
@@ -354,7 +328,7 @@ class HistoryService:
             return
         task = Task(work)
         self._queue.append(task)
-        writer.hurry()
+        writer.request_commit()
         if not task.done.wait(seconds):
             task.is_abandoned = True
             raise HistoryUnavailableError

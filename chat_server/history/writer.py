@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from chat_server.config import Tuning
 from chat_server.core import Record, values
-from chat_server.history.condition import Condition
+from chat_server.history.health import Health
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
-from chat_server.history.live_state import LiveState
 from chat_server.history.record_queue import Batch, RecordQueue, Task
+from chat_server.history.recoverable_store import RecoverableStore
 from chat_server.history.store import (
-    NewerSchemaError,
-    NotHistoryFileError,
     Retention,
     Store,
     StoreBusyError,
@@ -49,27 +45,17 @@ _SUSPECT_ATTEMPTS: Final = 5
 records are stored one by one, so one bad record cannot block all later ones."""
 
 
-class Connections(Protocol):
-    """What the writer needs of the reading side."""
-
-    def replace(self, store: Store | None) -> None:
-        """Use another store from now on, and return when the old one is not read any more."""
-
-
 @dataclass(frozen=True, slots=True)
 class WriterParts:
     """What a writer works with."""
 
     file: HistoryFile
     queue: RecordQueue
-    open_store: Callable[[Path], Store]
-    """Opens the file, which exists. Raises `StoreError`."""
-    accounts: Callable[[], Mapping[str, str | None]]
-    """All accounts with their creation times. Any thread."""
+    store: RecoverableStore
+    health: Health
     retention: Retention
     tuning: Tuning
     log: EventLog
-    connections: Connections
     clock: Callable[[], int]
     """Microseconds since the epoch."""
 
@@ -82,29 +68,27 @@ class WriterCounts:
     dropped_by_writer: int = 0
     commits: int = 0
     commit_seconds: float = 0.0
-    last_commit_seconds: float = 0.0
 
 
 class Writer:
     """The writer's thread and its state. `start` and `stop` are called once each."""
 
     def __init__(self, parts: WriterParts, wake: threading.Event) -> None:
-        """`wake`: what the queue sets when there is an item, and a client to hurry."""
+        """`wake`: what the queue sets when there is an item, and a client that waits."""
         self._parts = parts
         self._queue = parts.queue
         self._wake = wake
-        self._store: Store | None = None
+        self._store = parts.store
+        self._health = parts.health
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._batch = Batch()
         """What was taken from the queue and is not stored yet. Kept over every failure."""
-        self._live = LiveState()
-        self._condition = Condition(parts.log, lambda: self._queue.dropped_messages)
         self.counts = WriterCounts()
         self.committed = 0
         """Everything up to this stamp is committed or was dropped. Any thread may read it."""
         self.is_busy = False
         """True while the writer has taken items that are not committed."""
-        self.is_hurried = False
+        self.is_commit_requested = False
         """Set by a client that waits, before it sets `wake`. The writer then does not pause."""
         self._notify: Callable[[Commit], None] = lambda _: None
         self._stopping = False
@@ -114,8 +98,6 @@ class Writer:
         self._next_check = 0.0
         self._next_prune = 0.0
         self._pruned = False
-        self._damage = ""
-        """What a reader has found to be wrong with the file."""
 
     # Any thread
 
@@ -124,47 +106,22 @@ class Writer:
         """True if the thread runs."""
         return self._thread.is_alive()
 
-    def degradation(self) -> str | None:
-        """Return why the history does not work as it should, or None. Takes no lock."""
-        return self._condition.degradation()
-
     def on_commit(self, notify: Callable[[Commit], None]) -> None:
         """Set what is called after each commit, by the writer's thread."""
         self._notify = notify
 
-    def hurry(self) -> None:
-        """Let the writer commit at once."""
-        self.is_hurried = True
+    def request_commit(self) -> None:
+        """Let the writer commit at once. Any thread."""
+        self.is_commit_requested = True
         self._wake.set()
 
-    def report_corrupt(self, why: str) -> None:
-        """Note that a reader has found the file to be damaged. The writer sets it aside."""
-        if not self._damage:
-            self._damage = why
-            self.hurry()
-
     # Tasks, in the writer's thread
-
-    def current_store(self) -> Store:
-        """Return the store. Raises `StoreError` if there is none at the moment."""
-        if self._store is None:
-            raise StoreError("the history file is not open")
-        return self._store
 
     def notify_recount(self) -> None:
         """Report that messages were erased."""
         self._notify(Commit(is_recount=True))
 
     # The thread that starts and stops the server
-
-    def use(self, store: Store, degradation: str | None) -> None:
-        """Write into this store. Before `start`."""
-        self._store = store
-        saved = store.saved_state()
-        self._live = LiveState(saved.subscriptions)
-        self.committed = saved.last_stamp
-        if degradation is not None:
-            self._condition.degrade(degradation)
 
     def start(self) -> None:
         """Start the thread. Raises `RuntimeError` if the system refuses another thread."""
@@ -177,10 +134,10 @@ class Writer:
         """
         self._stop_at = time.monotonic() + self._parts.tuning.history_drain_seconds
         self._stopping = True
-        self.hurry()
+        self.request_commit()
         if self._thread.ident is not None:
             self._thread.join(self._parts.tuning.history_drain_seconds + 1)
-        elif self._store is not None:
+        else:
             self._store.close()
 
     # The writer's thread
@@ -197,51 +154,53 @@ class Writer:
                 self._work()
             except Exception as error:  # a defect here must not end what keeps the messages
                 self._parts.log.unexpected(error, "the history writer")
-                self._condition.fail(f"{type(error).__name__}: {error}")
+                self._health.fail(f"{type(error).__name__}: {error}")
         left = len(self._batch.records) + len(self._queue)
         if left:
             self._parts.log.history_cut_short(left)
-        self._close_store()
+        self._store.close()
 
     def _pause_between(self) -> None:
         """Wait until there is something to do, and for the commit interval."""
         wake, queue = self._wake, self._queue
-        if self._stopping and not self._condition.is_failing:
+        if self._stopping and not self._health.is_failing:
             return
-        if self._condition.is_failing:
-            wake.wait(self._condition.retry_seconds)
-        elif self._condition.is_paused:
+        if self._health.is_failing:
+            wake.wait(self._health.retry_seconds)
+        elif self._health.is_paused:
             wake.wait(_CHECK_SECONDS)
         elif not (self._has_backlog or self._pruned):
             if time.monotonic() - self._last_item > _ACTIVE_SECONDS:
                 queue.is_awaited = True
-                if queue.is_empty() and not self.is_hurried:
+                if queue.is_empty() and not self.is_commit_requested:
                     wake.wait(_CHECK_SECONDS)
                     wake.clear()
                 queue.is_awaited = False
-            if not self.is_hurried:
+            if not self.is_commit_requested:
                 wake.wait(self._parts.tuning.history_commit_seconds)
         wake.clear()
-        # After this, a client that hurries sets both again. Its task is in the queue already.
-        self.is_hurried = False
+        # After this, a client that asks sets both again. Its task is in the queue already.
+        self.is_commit_requested = False
 
     def _work(self) -> None:
         """Do one round: look after the file, store one batch, do one step of the retention."""
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
-            self._check_file()
-        if self._damage and self._store is not None:
-            self._set_aside(self._damage)
-        if self._store is None and not self._reopen():
-            self._fail_tasks()
-            return
-        if self._condition.is_paused and not self._stopping:  # the last batch of a stop is small
+            self._check_free_space()
+            self._store.close_if_replaced()
+        self._store.set_aside_if_damaged()
+        if self._store.current is None:
+            if not self._store.reopen():
+                self._fail_tasks()
+                return
+            self.notify_recount()
+        if self._health.is_paused and not self._stopping:  # the last batch of a stop is small
             self._fail_tasks()
             return
         self._commit_batch()
         is_due = time.monotonic() >= self._next_prune
-        if is_due and not (self._condition.is_failing or self._stopping):
+        if is_due and not (self._health.is_failing or self._stopping):
             self._prune()
 
     def _commit_batch(self) -> None:
@@ -249,7 +208,7 @@ class Writer:
         try:
             if not self._batch:
                 self._batch = self._queue.take(_MAX_ROWS)
-            batch, store = self._batch, self._store
+            batch, store = self._batch, self._store.current
             if not batch or store is None:
                 self._has_backlog = False
                 return
@@ -260,7 +219,7 @@ class Writer:
             except StoreError as error:
                 self._handle(error)
                 return
-            self._condition.recover()
+            self._health.recover()
             tasks, batch.tasks = batch.tasks, []
             for task in tasks:
                 self._run_task(task)
@@ -282,12 +241,11 @@ class Writer:
             self._parts.log.unexpected(error, "the history writer")
             commit = self._store_one_by_one(store, batch)
         counts = self.counts
-        counts.last_commit_seconds = time.perf_counter() - started
-        counts.commit_seconds += counts.last_commit_seconds
+        counts.commit_seconds += time.perf_counter() - started
         counts.commits += 1
         counts.stored += sum(_messages(record) for record in batch.records)
         for record in batch.records:
-            self._live.apply(record)
+            self._store.follow(record)
         for record in reversed(batch.records):
             if isinstance(record, values.PublishedMessages):
                 self.committed = record.stamp + len(record.texts) - 1
@@ -301,7 +259,7 @@ class Writer:
     def _is_suspect(self, error: StoreError) -> bool:
         """Return True if the batch itself may be the reason, after several attempts."""
         is_outside = type(error) is not StoreError
-        return not is_outside and self._condition.attempts >= _SUSPECT_ATTEMPTS
+        return not is_outside and self._health.attempts >= _SUSPECT_ATTEMPTS
 
     def _store_one_by_one(self, store: Store, batch: Batch) -> Commit:
         """Store each record in its own transaction, and drop those that fail."""
@@ -322,7 +280,7 @@ class Writer:
                 self.counts.dropped_by_writer += _messages(record)
             else:
                 self.counts.stored += _messages(record)
-                self._live.apply(record)
+                self._store.follow(record)
                 rooms |= commit.rooms
                 recipients |= commit.recipients
                 is_recount |= commit.is_recount
@@ -346,7 +304,7 @@ class Writer:
 
     def _prune(self) -> None:
         """Do one step of the retention."""
-        store = self._store
+        store = self._store.current
         if store is None:
             return
         now = time.monotonic()
@@ -359,7 +317,7 @@ class Writer:
         except StoreCorruptError as error:
             self._handle(error)
         except StoreError as error:
-            self._condition.log_failure(str(error))
+            self._health.log_failure(str(error))
         else:
             if pruned.messages:
                 self._notify(Commit(is_recount=True))
@@ -369,30 +327,23 @@ class Writer:
 
     # Faults
 
-    def _check_file(self) -> None:
-        """Look at the free space, and whether the open file is still the one at the path."""
-        file, log = self._parts.file, self._parts.log
-        if self._store is not None and file.was_replaced():
-            log.history_file_lost(str(file.path))
-            self._condition.degrade(
-                f"the history file {file.path} was removed or replaced while in use"
-            )
-            self._close_store()
+    def _check_free_space(self) -> None:
+        file = self._parts.file
         try:
             free = file.free_bytes()
         except OSError:
             return
         needed = self._parts.tuning.history_free_bytes
-        self._condition.set_free_space(str(file.path), free, needed)
+        self._health.set_free_space(str(file.path), free, needed)
 
     def _handle(self, error: StoreError) -> None:
         """React to a failure of the store."""
         if isinstance(error, StoreCorruptError):
-            self._set_aside(str(error))
+            self._store.set_aside(str(error))
         else:
             if isinstance(error, StoreFullError) and self._stopping:
                 self._stop_at = 0.0
-            self._condition.fail(str(error))
+            self._health.fail(str(error))
 
     def _fail_tasks(self) -> None:
         """Fail what clients wait for: it cannot be done now."""
@@ -402,54 +353,6 @@ class Writer:
             task.done.set()
         self._batch.tasks = []
         self._queue.fail_tasks(error)
-
-    def _set_aside(self, why: str) -> None:
-        """Set a damaged file aside and begin a new one, with the same subscriptions."""
-        file, log = self._parts.file, self._parts.log
-        file.keep_log()
-        self._close_store()
-        self._damage = ""
-        try:
-            aside = file.set_aside()
-        except OSError as error:
-            self._condition.fail(f"{why}; it can't be renamed: {error.strerror or error}")
-            return
-        log.history_set_aside(str(file.path), str(aside), why)
-        self._condition.degrade(f"the history file was damaged and set aside as {aside}")
-
-    def _close_store(self) -> None:
-        """Close the store, once nobody reads it."""
-        store, self._store = self._store, None
-        self._parts.connections.replace(None)
-        if store is not None:
-            with suppress(Exception):  # it may be damaged or gone
-                store.close()
-
-    def _reopen(self) -> bool:
-        """Open the file at the path, or a new one. Return False if that fails for now."""
-        parts = self._parts
-        try:
-            parts.file.remove_stale_companions()
-            store = parts.open_store(parts.file.path)
-            store.start(parts.accounts())
-            carried = self._live.records()
-            if carried:
-                store.apply(carried)
-            parts.file.remember_identity()
-        except StoreCorruptError as error:
-            self._set_aside(str(error))  # the next round begins a new one
-            return False
-        except (StoreError, OSError) as error:
-            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            if isinstance(error, NewerSchemaError | NotHistoryFileError):
-                why = f"{why}; it was left untouched"
-            self._condition.fail(why)
-            return False
-        self._store = store
-        parts.connections.replace(store)
-        self._condition.recover()
-        self._notify(Commit(is_recount=True))
-        return True
 
 
 def _messages(record: Record) -> int:

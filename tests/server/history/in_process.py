@@ -158,7 +158,7 @@ class InProcessServer:
         """Keep the newest `most` messages of each room."""
 
         def work() -> None:
-            store = self.history._writer.current_store()
+            store = self.history._store.require()
             while store.prune(Retention(days=0, messages=most, size=0), self.now).has_more:
                 pass
 

@@ -260,6 +260,7 @@ def test_file_removed_while_running_is_replaced_by_a_new_one(tmp_path: Path) -> 
             assert page_once_available(alice) == ["alice: new"]
             assert bob.request("/join dev") == "[SERVER] Joined room 'dev'"
             alice.send("unread")
+            assert read_page(alice) == ["alice: new", "alice: unread"]
             assert bob.request("/unread") == "[SERVER] Unread: lobby (1)"
         assert health(program)[1].startswith(f"degraded: the history file {file} was removed")
         program.stop()

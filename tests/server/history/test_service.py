@@ -162,6 +162,26 @@ def test_bad_record_does_not_block_later_ones(open_service: Open, capsys: object
     assert history.measure().stored == 2
 
 
+def test_messages_are_stored_while_all_messages_of_an_author_are_erased(
+    open_service: Open,
+) -> None:
+    history = open_service()
+    history.record(run(1, *(f"text {number}" for number in range(2500))))
+    assert len(texts(history)) == 200
+    commits: list[Commit] = []
+
+    def note(commit: Commit) -> None:
+        commits.append(commit)
+        if len(commits) == 1:  # the first step is done
+            history.record(run(5000, "meanwhile"))
+
+    history.on_commit(note)
+    assert history.erase_messages_by("bob") == 2500
+    assert [commit.is_recount for commit in commits] == [True, False, True, True]
+    assert commits[1].rooms == {"lobby"}
+    assert texts(history) == ["meanwhile"]
+
+
 def test_second_history_on_same_file_is_refused_until_first_stops(open_service: Open) -> None:
     first = open_service()
     with pytest.raises(HistoryInUseError, match="another server uses it"):

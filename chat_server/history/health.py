@@ -1,4 +1,4 @@
-"""The condition of the history: failing, paused or degraded. What health and the log say of it."""
+"""The health of the history: failing, paused or degraded. What /healthz and the log say of it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _LOG_SECONDS: Final = 60.0
 """Least time between two lines of the log about a failure that lasts."""
 
 _DEGRADED_SECONDS: Final = 3600.0
-"""How long health reports that a file was set aside or has vanished."""
+"""How long /healthz reports that a file was set aside or has vanished."""
 
 _RETRY_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Pauses after failed attempts to store; the last one repeats. Another process holds the write lock
 for a moment, so the first ones are short."""
 
 
-class Condition:
-    """The condition of one history. Changed by the writer; any thread may read it."""
+class Health:
+    """The health of one history. The writer changes it; any thread may read it."""
 
     def __init__(self, log: EventLog, dropped: Callable[[], int]) -> None:
         """`dropped`: returns how many messages were dropped since the start."""
@@ -105,7 +105,7 @@ class Condition:
             self._log_resumed()
 
     def degrade(self, why: str) -> None:
-        """Let health report for an hour what happened to the file."""
+        """Let /healthz report for an hour what happened to the file."""
         self._degradation = why
         self._degraded_until = time.monotonic() + _DEGRADED_SECONDS
 
