@@ -19,7 +19,7 @@ _MAX_STAMP: Final = 253_402_214_400 * MICROSECONDS_PER_SECOND - 1
 """The last microsecond of the year 9999 in every zone. Later ones have no text."""
 
 _STAMP: Final = re.compile(
-    r"(?P<local>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(?P<fraction>\d{6})"
+    r"(?P<local>\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d)\.(?P<fraction>\d{6})"
     r"(?P<sign>[+-])(?P<hours>[01]\d|2[0-3]):(?P<minutes>[0-5]\d)",
     re.ASCII,
 )

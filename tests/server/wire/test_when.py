@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat_server.core import reload_time_zone
-from chat_server.wire import format_stamp, parse_when, stamps
+from chat_server.wire import format_stamp, parse_stamp, parse_when, stamps
 
 NOON = 1_795_348_800_000_000
 """2026-11-22 12:00 UTC, in microseconds since the epoch."""
@@ -46,6 +46,7 @@ def berlin() -> Iterator[None]:
         ("0m", NOON),
         ("999999d", 0),
         ("1969-12-31", 0),
+        ("0001-01-01", 0),
         ("2026-11-21T13:00", NOON - 24 * HOUR),
         ("2026-08-14T13:00", NOON - 100 * 24 * HOUR - HOUR),  # summer time
     ],
@@ -54,13 +55,33 @@ def test_time_of_each_form_is_understood(text: str, expected: int) -> None:
     assert parse_when(text, NOON) == expected
 
 
+@pytest.mark.parametrize("asked_before", ["2026-07-01", "2026-12-01"])
+def test_time_that_occurs_twice_or_never_is_always_the_same(asked_before: str) -> None:
+    parse_when(asked_before, NOON)
+    twice, never = parse_when("2026-10-25T02:30", NOON), parse_when("2026-03-29T02:30", NOON)
+    assert twice == parse_stamp("2026-10-25T02:30:00.000000+02:00")
+    assert never == parse_stamp("2026-03-29T03:30:00.000000+02:00")
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Apia", "America/New_York"])
+def test_last_day_of_the_calendar_is_later_than_every_message(zone: str) -> None:
+    os.environ["TZ"] = zone
+    reload_time_zone()
+    for day in ("9999-12-31", "9999-12-31T23:59:59"):
+        when = parse_when(day, NOON)
+        assert when is not None
+        assert when > 2 * NOON
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "noon",
         "2026-02-30",
+        "2026-11-22T24:00",
         "2026-11-22T25:00",
+        "0000-01-01",
         "2026-11-22T14",
         "2026-11-22T14:03:07.5",
         "2026-11-22 14:03",
