@@ -88,6 +88,20 @@ def send_private(
     return PrivateMessageSent(session.user, user, text, stamp, time, is_kept=True)
 
 
+def waiting_if_full(
+    state: HubState[ReceiverT], session: Session[ReceiverT], name: str
+) -> dict[str, int]:
+    """Return how many messages wait for `name`, by author, if `send_private` rejects one more.
+
+    Empty: it does not, or for another reason.
+    """
+    user = canonical_name(name) or ""
+    recipient = state.sessions.get(user)
+    if recipient is not None and is_subscribed_to(recipient, session.user):
+        return {}
+    return {} if state.waiting.has_room(user, session.user) else state.waiting.numbers(user)
+
+
 def list_rooms(state: HubState[ReceiverT]) -> RoomList:
     """List the rooms: the lobby first and always, then by name."""
     names = [LOBBY, *sorted(name for name in state.rooms if name != LOBBY)]

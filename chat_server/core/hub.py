@@ -52,6 +52,7 @@ from chat_server.core.values import (
     UnreadNoticesSet,
     Unsubscribed,
     UserForgotten,
+    WaitingMessagesGone,
 )
 from chat_server.wire import canonical_name, history_replies
 
@@ -355,6 +356,24 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             if not session.ended.is_set() and is_subscribed_to(session, other):
                 self._apply(PrivateMessagesRead(session.user, other))
+
+    def waiting_if_full(self, session: Session[ReceiverT], name: str) -> dict[str, int]:
+        """Return how many private messages wait for `name`, by author, if no more are kept."""
+        with self._lock:
+            return decisions.waiting_if_full(self._state, session, name)
+
+    def correct_waiting(
+        self, name: str, counted: Mapping[str, int], stored: Mapping[str, int]
+    ) -> None:
+        """Count no more of the private messages for `name` that were erased or are no longer kept.
+
+        `counted`: by `waiting_if_full`. `stored`: the unread messages that were stored after that.
+        """
+        gone = {author: count - stored.get(author, 0) for author, count in counted.items()}
+        numbers = tuple((author, count) for author, count in gone.items() if count > 0)
+        if numbers:
+            with self._lock:
+                self._apply(WaitingMessagesGone(canonical_name(name) or "", numbers))
 
     def set_stamps(self, session: Session[ReceiverT], on: bool) -> None:
         """Turn the stamps of live messages for this session on or off."""

@@ -45,6 +45,7 @@ from chat_server.core.values import (
     UnreadNoticesSet,
     Unsubscribed,
     UserForgotten,
+    WaitingMessagesGone,
 )
 from chat_server.core.waiting import WaitingMessages
 from chat_server.wire import LOBBY
@@ -336,6 +337,10 @@ class HubState(Generic[ReceiverT]):
         self.waiting.clear(event.user, event.other)
         return []
 
+    def _count_gone(self, event: WaitingMessagesGone) -> list[Delivery[ReceiverT]]:
+        self.waiting.remove(event.user, event.numbers)
+        return []
+
     def _send_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
         self.last_stamp = max(self.last_stamp, event.stamp)
         deliveries: list[Delivery[ReceiverT]] = []
@@ -421,6 +426,7 @@ _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {
     PresenceSet: HubState._set_presence,
     PrivateMessageSent: HubState._send_private,
     PrivateMessagesRead: HubState._read_private,
+    WaitingMessagesGone: HubState._count_gone,
     StampsSet: HubState._set_stamps,
     UnreadNoticesSet: HubState._set_unread_notices,
     Announced: HubState._announce,

@@ -78,6 +78,7 @@ __all__ = [
     "Unsubscribed",
     "UserForgotten",
     "UserKicked",
+    "WaitingMessagesGone",
 ]
 
 
@@ -248,6 +249,15 @@ class PrivateMessagesRead:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingMessagesGone:
+    """Kept private messages that a user has not read were erased, or are no longer kept."""
+
+    user: str
+    numbers: tuple[tuple[str, int], ...]
+    """How many, by author."""
+
+
+@dataclass(frozen=True, slots=True)
 class StampsSet:
     """A user turned the stamps of live messages on or off. Also an output: the reply."""
 
@@ -293,6 +303,7 @@ HubEvent: TypeAlias = (
     | PresenceQueried
     | PrivateMessageSent
     | PrivateMessagesRead
+    | WaitingMessagesGone
     | StampsSet
     | UnreadNoticesSet
     | Announced

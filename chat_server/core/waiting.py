@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 MAX_FROM_ONE: Final = 100
@@ -32,6 +32,22 @@ class WaitingMessages:
             by_author.get(author, (0, 0))[0] < MAX_FROM_ONE
             and sum(count for count, _ in by_author.values()) < MAX_FOR_ONE
         )
+
+    def numbers(self, recipient: str) -> dict[str, int]:
+        """Return how many messages wait for a recipient, by author."""
+        return {
+            author: count
+            for author, (count, _) in self._by_recipient.get(recipient, {}).items()
+            if count
+        }
+
+    def remove(self, recipient: str, numbers: Iterable[tuple[str, int]]) -> None:
+        """Count fewer messages, which are gone. `numbers`: how many, by author."""
+        by_author = self._by_recipient.get(recipient, {})
+        for author, gone in numbers:
+            if author in by_author:
+                count, stamp = by_author[author]
+                by_author[author] = max(0, count - gone), stamp
 
     def newest(self, recipient: str, author: str) -> int:
         """Return the stamp of the newest message that has waited, or 0."""

@@ -90,6 +90,9 @@ class History(Protocol):
         Does not wait for messages that are not stored yet.
         """
 
+    def waiting_for(self, user: str) -> dict[str, int]:
+        """Return the numbers of unread private messages for a user, by author, followed or not."""
+
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""
 

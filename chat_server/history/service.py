@@ -37,6 +37,7 @@ from chat_server.history.values import (
 )
 from chat_server.history.writer import Writer, WriterParts
 from chat_server.observability import EventLog
+from chat_server.wire import EVERYONE
 
 _T = TypeVar("_T")
 
@@ -229,6 +230,11 @@ class HistoryService:
     def unread_private(self, reader: Reader) -> dict[str, int]:
         """Return the numbers of unread private messages by author, for followed authors."""
         return self._read(lambda store: store.unread_private(reader), waits=False)
+
+    def waiting_for(self, user: str) -> dict[str, int]:
+        """Return the numbers of unread private messages for a user, by author, followed or not."""
+        reader = Reader(user, "", frozenset({EVERYONE}))
+        return self._read(lambda store: store.unread_private(reader))
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from chat_server.config import HistoryFrom
+from chat_server.core import now_microseconds
+from chat_server.core.waiting import MAX_FROM_ONE
 from chat_server.wire import format_stamp, parse_stamp
 from tests.support.history_pages import read_page, request_page
 from tests.support.running_server import RunningServer, StartServer
@@ -448,3 +450,36 @@ def test_operator_erases_all_messages_of_author_in_all_rooms(
     assert request_page(carol, "/history").texts == ["by bob"]
     assert request_page(alice, "/history").texts == []
     assert request_page(alice, "/history with bob").texts == ["private"]
+
+
+def test_erased_private_message_makes_room_for_another_that_waits(kept: RunningServer) -> None:
+    alice = kept.log_in("alice")
+    for number in range(MAX_FROM_ONE):
+        assert alice.request(f"/msg bob text {number}") == "[SERVER] Kept for bob"
+    too_many = "[ERROR] Not kept: too many messages are waiting for bob"
+    assert alice.request("/msg bob one too many") == too_many
+    (stamp,) = request_page(alice, "/history with bob 1").stamps
+    assert alice.request(f"/erase {stamp}") == "[SERVER] Erased 1 message by alice"
+    assert alice.request("/msg bob the last one") == "[SERVER] Kept for bob"
+    assert alice.request("/msg bob one too many") == too_many
+
+
+def test_private_messages_that_are_no_longer_kept_do_not_wait(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    now = now_microseconds()
+    server = start_server(
+        rate=0,
+        history=tmp_path / "chat.history.db",
+        clock=lambda: now,
+        history_days=2,
+        history_prune_seconds=0.1,
+    )
+    alice = server.log_in("alice")
+    for number in range(MAX_FROM_ONE):
+        assert alice.request(f"/msg bob text {number}") == "[SERVER] Kept for bob"
+    now += 3 * 24 * 3600 * 1_000_000
+    until(
+        lambda: alice.request("/msg bob after three days") == "[SERVER] Kept for bob",
+        "the old messages are pruned",
+    )

@@ -262,6 +262,36 @@ def test_asking_for_kept_messages_makes_room_only_for_a_follower(recorded: Recor
     assert alice.receiver.outputs[-1] == KeptReceipt("bob")
 
 
+def test_kept_messages_that_are_gone_make_room(recorded: RecordedHub) -> None:
+    alice, carol = recorded.log_in("alice"), recorded.log_in("carol")
+    recorded.hub.send_private(carol, "bob", "hi")
+    for _ in range(MAX_FROM_ONE):
+        assert recorded.hub.waiting_if_full(alice, "bob") == {}
+        recorded.hub.send_private(alice, "bob", "hi")
+    counted = recorded.hub.waiting_if_full(alice, "bob")
+    assert counted == {"alice": MAX_FROM_ONE, "carol": 1}
+    recorded.hub.correct_waiting("bob", counted, {**counted, "dave": 7})
+    assert recorded.hub.waiting_if_full(alice, "bob") == counted
+    recorded.hub.correct_waiting("bob", counted, {"alice": MAX_FROM_ONE - 1})
+    recorded.take()
+    for _ in range(2):
+        recorded.hub.send_private(alice, "bob", "hi")
+    assert alice.receiver.outputs[-2:] == [
+        KeptReceipt("bob"),
+        Rejected(RejectReason.TOO_MANY_WAITING, "bob"),
+    ]
+
+
+def test_messages_to_online_follower_are_never_too_many_to_wait(
+    recorded: RecordedHub,
+) -> None:
+    alice, bob = recorded.log_in("alice"), recorded.log_in("bob")
+    for _ in range(MAX_FROM_ONE):
+        recorded.hub.send_private(alice, "bob", "hi")
+    recorded.hub.subscribe(bob, "alice")
+    assert recorded.hub.waiting_if_full(alice, "bob") == {}
+
+
 def test_page_of_private_messages_includes_those_kept_during_session(
     recorded: RecordedHub,
 ) -> None:
