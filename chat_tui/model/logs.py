@@ -96,7 +96,11 @@ class LogStore:
             log = self.of(location)
             if len(log) <= log.max_entries + (0 if at_top else PRESENT_ENTRIES):
                 return
-            window = self._windows[location] = log.split(self._cut(location))
+            cut = self._cut(location)
+            if log.in_view is None or log.in_view[1] >= cut:
+                log.drop_oldest(log.max_entries)  # a part that ends at `cut` would lose the view
+                return
+            window = self._windows[location] = log.split(cut)
             log.max_entries = PRESENT_ENTRIES
         if not at_top:
             window.drop_oldest(WINDOW_ENTRIES)

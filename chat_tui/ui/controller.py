@@ -241,12 +241,13 @@ class ChatController:
         for notice in self.session.take_notices():
             self._handle_notice(notice)
         self._read_conversation()
-        was_catching_up = self.model.is_catching_up
+        panes = self.screen.panes
+        was_behind = panes.is_behind
         self._update_notifier()
         self._show_chat()
         self._draw_changes()
-        if was_catching_up and not self.model.is_catching_up:
-            # Only now it is known whether the user sees the newest of the missed messages.
+        if was_behind and not panes.is_behind:
+            # Only now it is known whether the user sees the newest message of the location.
             self._update_notifier()
             self._draw(self.screen.panes.draw_activity)
 

@@ -58,7 +58,17 @@ class PaneRenderer:
         if self._log is None or not self._log.is_attached:
             # Every tick asks, and a query walks all widgets: it took most of the time of a tick.
             self._log = next(iter(self._screen.query(MessageLog)), None)
-        return self._log is not None and self._log.following and not self._model.is_catching_up
+        log = self._log
+        return log is not None and log.following and not self.is_behind
+
+    @property
+    def is_behind(self) -> bool:
+        """True if the log does not show yet all that is in the log of the location in view.
+
+        Until it is drawn, it shows another location, whose end says nothing about this one.
+        """
+        is_drawn = self._log is not None and self._log.shows(self._model.log)
+        return self._model.is_catching_up or not is_drawn
 
     def draw(self, changes: set[Pane]) -> None:
         """Draw the panes in `changes`. Raises `NoMatches` if the panes are not mounted."""

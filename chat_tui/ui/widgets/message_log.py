@@ -175,6 +175,10 @@ class MessageLog(ScrollView, can_focus=True):
         """Show or hide comings and goings."""
         self._sync.rearrange(lambda: self._log_layout.show_presence(shown))
 
+    def shows(self, log: RoomLog) -> bool:
+        """Return True if `log` was the one of the last call of `show`."""
+        return self._log_layout.log is log
+
     @property
     def following(self) -> bool:
         """True if the newest entry is in view and will be when another one comes."""

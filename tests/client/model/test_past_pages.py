@@ -394,3 +394,18 @@ class TestWindows:
         live(model, *range(50, MAX_ENTRIES + PRESENT_ENTRIES + 100))
         assert texts(model.log)[:50] == numbered(range(50))
         assert self.held(model) <= WINDOW_ENTRIES + 2 * PRESENT_ENTRIES
+
+    @pytest.mark.parametrize("is_following", [True, False])
+    def test_page_above_a_full_log_does_not_hide_the_newest_messages_in_view(
+        self, model: ChatModel, is_following: bool
+    ) -> None:
+        model.apply(page(PageKind.FIRST, range(MAX_ENTRIES, MAX_ENTRIES + 50), earlier=True))
+        self.scroll_up(model, MAX_ENTRIES, 100)
+        log = model.log
+        assert model.request_page(PageKind.EARLIER)
+        log.in_view = None if is_following else (log.end - 20, log.end - 1)
+        model.apply(page(PageKind.EARLIER, range(100)))
+        assert model.log is log
+        assert texts(log)[-1] == f"m{MAX_ENTRIES + 49}"
+        assert self.held(model) <= MAX_ENTRIES
+        assert log.top.state is EdgeState.MORE

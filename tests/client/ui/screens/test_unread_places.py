@@ -398,3 +398,20 @@ async def test_conversation_begins_at_the_first_unread_message(tmp_path: Path) -
         await harness.press("alt+a")
         log = harness.app.chat.query_one(MessageLog)
         await harness.until(lambda: "unread 0." in harness.screen_text(log))
+
+
+async def test_messages_stay_unread_until_the_user_has_seen_the_newest(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=WITH_HISTORY) as harness:
+        stamps = [f"2026-11-22T20:{minute:02}:00.000000+00:00" for minute in range(60)]
+        missed = tuple(Message(one, "bob", f"line {one[14:16]}", past=True) for one in stamps)
+        harness.session.emit(
+            Joined("dev"), HistoryPage("dev", PageKind.MISSED, missed), CaughtUp("dev")
+        )
+        await harness.until(lambda: "new below" in harness.screen_text())
+        for room, shown in (("lobby", "60 unread elsewhere"), ("dev", "(60) dev")):
+            harness.session.emit(Joined(room))
+            await harness.until(lambda shown=shown: shown in harness.screen_text())  # type: ignore[misc]
+            assert harness.model.unread.count("dev") == 60
+        await harness.press("end")
+        harness.session.emit(Joined("lobby"), Joined("dev"))
+        await harness.until(lambda: harness.model.unread.total() == 0)
