@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections import deque
 from typing import Final
 
 from chat_server.access import Place, PreLoginThrottle, SessionThrottle, TokenBucket
@@ -16,16 +15,17 @@ from chat_server.authenticator import (
     AuthTimedOut,
     Banned,
 )
+from chat_server.client_input import ClientInput
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
 from chat_server.core import RejectReason, Session
-from chat_server.delivery import Outbox, OutboxState
+from chat_server.delivery import Outbox
 from chat_server.escape import format_address
+from chat_server.orderly_end import received_to
 from chat_server.services import Services
 from chat_server.wire import (
     CLIENT_LINE_LIMIT,
     InputLimitError,
-    LineBuffer,
     OversizeLine,
     PlaintextPeerError,
     Stream,
@@ -49,19 +49,8 @@ _MAX_BLANK_BYTES: Final = 2 * CLIENT_LINE_LIMIT
 """Most bytes before the LOGIN line is complete. Bytes behind it, in the same read, do not count: a
 script may send its lines without a wait."""
 
-_ACKNOWLEDGE_SECONDS: Final = 0.25
-"""Wait for a client that has closed in order to acknowledge the last lines. A system delays that by
-40 ms, and a distant client by a round trip."""
-
-_ACKNOWLEDGE_INTERVAL: Final = 0.005
-"""Seconds between two checks for that."""
-
-_SPLIT_BYTES: Final = 8192
-"""Bytes of input that are split into lines at a time. A read of 64 KiB may hold 20,000 short lines,
-which take 20 times its memory, and a client over its rate keeps them for an hour."""
-
 _MAX_RUN: Final = 1000
-"""Most messages that are published in one call of the hub, for the same reason."""
+"""Most messages that are published in one call of the hub. A read may hold 20,000 short ones."""
 
 _CLIENT_HELLO: Final = b"\x16\x03"
 """The first bytes of a TLS client (RFC 8446, section 5.1). No LOGIN line starts with them."""
@@ -81,11 +70,7 @@ class ClientHandler:
         self._host = place.host
         self._address = format_address(place.host, place.port)
         self._services = services
-        self._buffer = LineBuffer(CLIENT_LINE_LIMIT)
-        self._lines: deque[bytes | OversizeLine] = deque()
-        self._unsplit = b""
-        """Input that has not been split into lines yet."""
-        self._input_ended = False
+        self._input = ClientInput(stream)
         self._half_closed_at: float | None = None
         self._session: Session[Outbox] | None = None
         self.has_logged_in = False
@@ -246,8 +231,8 @@ class ClientHandler:
         """
         blank_lines = blank_bytes = 0
         while True:
-            while self._has_lines():
-                raw = self._lines.popleft()
+            while self._input.has_lines():
+                raw = self._input.next_line()
                 if isinstance(raw, OversizeLine):
                     self._reject(replies.LINE_TOO_LONG)
                     return None
@@ -263,14 +248,14 @@ class ClientHandler:
                     raise InputLimitError
             if blank_bytes > _MAX_BLANK_BYTES:
                 raise InputLimitError
-            if self._input_ended:
+            if self._input.has_ended:
                 return None
             # Computed before every read, so blank lines do not extend the time either.
             left = self._login_deadline - time.monotonic()
             try:
                 if left <= 0:
                     raise TimeoutError
-                data = self._read(left)
+                data = self._input.read(left)
                 if data.startswith(_CLIENT_HELLO):
                     self._services.log.login_invalid(self._address)
                     self._reject(replies.PLAINTEXT_ONLY)
@@ -301,9 +286,10 @@ class ClientHandler:
         services = self._services
         context = CommandContext(session, services, services.delivery.batch(self.outbox))
         bucket = TokenBucket(services.config.rate, services.config.burst)
-        while self._take_lines(context, bucket) and not self._input_ended:
-            self._read()
-        if self._buffer.finish():  # rejected: its meaning may differ from that of the full line
+        while self._take_lines(context, bucket) and not self._input.has_ended:
+            self._input.read()
+        if self._input.ends_within_line():
+            # Rejected: its meaning may differ from that of the full line.
             with services.delivery.batch():
                 context.reject(RejectReason.LINE_TRUNCATED)
 
@@ -315,14 +301,14 @@ class ClientHandler:
         ended = context.session.ended
         run: list[str] = []
         with context.batch as batch:
-            while self._has_lines() and not ended.is_set():
+            while self._input.has_lines() and not ended.is_set():
                 wait = bucket.take()
                 if wait:
                     self._publish(context, run)
                     batch.flush()
                     if not self._wait_for_token(context.session, wait):
                         return False
-                text = self._process_line(context, self._lines.popleft(), run)
+                text = self._process_line(context, self._input.next_line(), run)
                 if text:
                     run.append(text)
                     if len(run) >= _MAX_RUN:
@@ -387,71 +373,29 @@ class ClientHandler:
         """End the session, flush its last lines, and close so that no reset discards them."""
         self._end_session()
         self._send(b"", last=True)
-        if not self._input_ended:
+        if not self._input.has_ended:
             self._throttle.discard()
             # The flusher ends this loop `linger_seconds` after the last line was sent.
             while self._stream.recv():
                 pass
         self._services.delivery.wait_flushed(self.outbox)
 
-    def _received_to(self) -> int | None:
-        """Return the stamp up to which a client that has closed in order has received everything.
-
-        None if it may have missed something: it is gone, lags, or does not acknowledge what was
-        sent. Waits a moment for that.
-        """
-        hub, delivery, stream = self._services.hub, self._services.delivery, self._stream
-        if not self._input_ended or stream.truncated:
-            return None
-        until = time.monotonic() + _ACKNOWLEDGE_SECONDS
-        while True:
-            stamp = hub.newest_stamp()
-            delivery.settle()
-            if self.outbox.state is not OutboxState.OPEN or stream.peer_is_gone():
-                return None
-            if not self.outbox.backlog and not stream.unacknowledged():
-                return stamp
-            if time.monotonic() > until:
-                return None
-            time.sleep(_ACKNOWLEDGE_INTERVAL)
-
     def _end_session(self) -> None:
         session, self._session = self._session, None
         if session is None:
             return
+        hub, delivery, stream = self._services.hub, self._services.delivery, self._stream
         keeps_markers = self._services.history is not None and not session.ended.is_set()
-        received_to = self._received_to() if keeps_markers else None
-        with self._services.delivery.batch():
-            self._services.hub.log_out(
-                session, is_orderly=received_to is not None, read_to=received_to
-            )
+        closed_in_order = self._input.has_ended and not stream.truncated
+        read_to = None
+        if keeps_markers and closed_in_order:
+            read_to = received_to(hub, delivery, stream, self.outbox)
+        with delivery.batch():
+            hub.log_out(session, is_orderly=read_to is not None, read_to=read_to)
         self._services.authenticator.session_ended(session.user)
         if self.outbox.was_too_slow:
             self._services.log.slow_reader_cut(session.user)
         self._services.log.disconnected(session.user)
-
-    # Input and output
-
-    def _read(self, timeout: float | None = None) -> bytes:
-        """Receive bytes and return them. Only if there are no lines left.
-
-        Raises `TimeoutError` after `timeout` seconds, and `OSError` if the connection was reset.
-        """
-        data = self._stream.recv(timeout)
-        if data:
-            self._unsplit = data
-        else:
-            self._input_ended = True
-            if not self._stream.truncated:
-                self._lines.extend(self._buffer.finish())
-        return data
-
-    def _has_lines(self) -> bool:
-        """Split as much input as needed. Return whether there is a complete line."""
-        while not self._lines and self._unsplit:
-            piece, self._unsplit = self._unsplit[:_SPLIT_BYTES], self._unsplit[_SPLIT_BYTES:]
-            self._lines.extend(self._buffer.feed(piece))
-        return bool(self._lines)
 
     def _send(self, data: bytes, *, last: bool = False) -> None:
         """Send outside a session: before the login and at the very end."""
