@@ -47,6 +47,7 @@ class HistoryFile:
         self._target = Path(os.path.realpath(path))
         """Behind a symlink: the files that are set aside are there."""
         self._identity: tuple[int, int] | None = None
+        self._log_identity: tuple[int, int] | None = None
         self._lock = ExitStack()
 
     def lock(self) -> None:
@@ -116,19 +117,27 @@ class HistoryFile:
             os.unlink(f"{self._target}{_KEPT_LOG}")
 
     def remember_identity(self) -> None:
-        """Remember which file is open now, for `was_replaced`. Raises `OSError`."""
-        status = os.stat(self._target)
-        self._identity = status.st_dev, status.st_ino
+        """Remember which file is open now, and its log. Raises `OSError`."""
+        self._identity = _identity(self._target)
+        self._log_identity = None
+        with suppress(FileNotFoundError):
+            self._log_identity = _identity(Path(f"{self._target}-wal"))
 
     def was_replaced(self) -> bool:
         """Return True if the open file is not at the path any more."""
         try:
-            status = os.stat(self._target)
+            return _identity(self._target) != self._identity
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
             return False  # the disk fails: the next commit shows it
-        return (status.st_dev, status.st_ino) != self._identity
+
+    def remove_own_log(self) -> None:
+        """Remove the log of the file that was open, unless another one is at its path."""
+        log = Path(f"{self._target}-wal")
+        with suppress(OSError):
+            if _identity(log) == self._log_identity:
+                log.unlink()
 
     def free_bytes(self) -> int:
         """Return how much a user without privileges may still write. Raises `OSError`."""
@@ -163,3 +172,9 @@ class HistoryFile:
         names = (base, *(f"{base}-{number}" for number in range(2, 1000)))
         paths: Iterator[Path] = (self._target.with_name(name) for name in names)
         return next((path for path in paths if not os.path.lexists(path)), self._target)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return the device and the inode of a file. Raises `OSError`."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino

@@ -86,7 +86,12 @@ class RecoverableStore:
             path = str(self._file.path)
             self._log.history_file_lost(path)
             self._health.degrade(f"the history file {path} was removed or replaced while in use")
+            # The log stays at its path, and SQLite would use it with the file that is there now.
+            self._readers.replace(None)
+            with suppress(Exception):
+                self.current.empty_log()
             self.close()
+            self._file.remove_own_log()
 
     def set_aside_if_damaged(self) -> None:
         """Set the file aside if a reader has found it damaged."""

@@ -216,5 +216,8 @@ class Store(Protocol):
     def used_bytes(self) -> int:
         """Return the bytes that are in use, without those that later messages will use again."""
 
+    def empty_log(self) -> None:
+        """Move everything from a log into the file itself. Nobody reads any more."""
+
     def close(self) -> None:
         """Close the store and its reading side."""

@@ -148,6 +148,9 @@ class MemoryStore:
         """Return 0."""
         return 0
 
+    def empty_log(self) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 

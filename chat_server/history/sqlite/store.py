@@ -167,6 +167,12 @@ class SqliteStore:
         with translated_errors():
             return retention_jobs.used_bytes(self._connection)
 
+    def empty_log(self) -> None:
+        """Move everything from the write-ahead log into the file. Nobody reads any more."""
+        self._reader.close()
+        with translated_errors():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close the store and its reading side."""
         self._reader.close()

@@ -18,6 +18,7 @@ import pytest
 
 from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
 from tests.support.accounts import PEOPLE, write_accounts_file
+from tests.support.server_cli import run_server
 from tests.support.server_program import ServerProgram
 from tests.support.small_disk import MIB, MakeDisk
 from tests.support.wait_until import WAIT_TIMEOUT, until
@@ -268,6 +269,28 @@ def test_file_removed_while_running_is_replaced_by_a_new_one(tmp_path: Path) -> 
         with program.log_in("bob") as bob:
             assert bob.request("/subs") == "[SERVER] Subscriptions: alice"
             assert read_page(bob) == ["alice: new", "alice: unread"]
+
+
+def test_backup_moved_over_file_while_running_is_not_mixed_with_its_log(tmp_path: Path) -> None:
+    file, old = tmp_path / "users.history.db", tmp_path / "old.db"
+    backup = tmp_path / "backup.db"
+    lost = f"History file {file} was removed or replaced while it was in use"
+    with start(tmp_path) as program:
+        talk(program, "one")
+        done = run_server("history", "backup", backup, "--users", program.users)
+        assert done.exit_code == 0, done.output
+        talk(program, "two")
+        file.rename(old)
+        backup.rename(file)
+        await_log(program, lost)
+        with program.log_in("alice") as alice:
+            alice.send("three")
+            assert page_once_available(alice) == ["alice: one", "alice: three"]
+        program.stop()
+    done = run_server("history", "check", "--history", file)
+    assert done.exit_code == 0, done.output
+    with closing(sqlite3.connect(f"{old.as_uri()}?mode=ro", uri=True)) as whole:
+        assert whole.execute("SELECT text FROM message").fetchall() == [("one",), ("two",)]
 
 
 def test_second_server_on_same_file_is_refused_in_one_line(tmp_path: Path) -> None:
