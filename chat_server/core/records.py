@@ -1,4 +1,4 @@
-"""The records of the hub: what history stores of its decisions, in their order. Pure records."""
+"""What history stores: the decisions of the hub, and changes of the accounts. Pure records."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from chat_server.core.values import (
 __all__ = [
     "DISORDERLY_SPAN",
     "AccountRenamed",
+    "AccountsChanged",
     "PrivateMessageSent",
     "PrivateMessagesRead",
     "PublishedMessages",
@@ -62,6 +63,14 @@ class VisitEnded:
     have missed the last messages."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountsChanged:
+    """The users file has changed. An account that was created at another time is a new one."""
+
+    accounts: Mapping[str, str | None]
+    """All accounts, disabled or not, with the text of their creation time if known."""
+
+
 Record: TypeAlias = (
     PublishedMessages
     | PrivateMessageSent
@@ -72,6 +81,7 @@ Record: TypeAlias = (
     | Unsubscribed
     | UserForgotten
     | AccountRenamed
+    | AccountsChanged
 )
 
 

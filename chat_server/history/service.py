@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from chat_server.config import Config
-from chat_server.core import Record, SavedState, now_microseconds
+from chat_server.core import Record, SavedState, now_microseconds, records
 from chat_server.history.health import Health
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
@@ -161,10 +160,7 @@ class HistoryService:
         """Forget accounts that were removed and created again. After what the hub recorded."""
         # The accounts of now: by the time the writer comes to it, an account may have another name,
         # and would look as if it were removed.
-        self._queue.append(Task(partial(self._match_accounts, dict(self._accounts()))))
-
-    def _match_accounts(self, accounts: Mapping[str, str | None]) -> None:
-        self._store.require().match_accounts(accounts)
+        self._queue.append(records.AccountsChanged(dict(self._accounts())))
 
     # History, for the hub
 

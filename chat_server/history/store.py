@@ -192,14 +192,14 @@ class Store(Protocol):
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
         """Forget the accounts that are missing or were created at another time.
 
-        Call it after each change of the users file as well. `accounts`: all accounts, also those
-        that are disabled, with the text of their creation time, or None if that is not known.
-        Return the names of the forgotten accounts. An account of the same name is a new one, and
-        inherits nothing.
+        After a change of the users file, the record `AccountsChanged` does the same. `accounts`:
+        all accounts, also those that are disabled, with the text of their creation time, or None if
+        that is not known. Return the names of the forgotten accounts. An account of the same name
+        is a new one, and inherits nothing.
         """
 
     def apply(self, batch: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
-        """Store a batch in one transaction, in its order."""
+        """Store a batch in one transaction, in its order. What was `dropped` is older."""
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""

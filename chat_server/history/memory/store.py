@@ -80,6 +80,13 @@ class MemoryStore:
         """Store a batch, in its order."""
         rooms: set[str] = set()
         recipients: set[str] = set()
+        for hole in dropped:
+            account = self._state.account
+            place: Place = hole.room
+            if not place:
+                place = frozenset({account(hole.author), account(hole.recipient)})
+            self._state.holes[place, hole.stamp] = hole.count
+            self._see(hole.stamp)
         for record in batch:
             _APPLY[type(record)](self, record)
             if isinstance(record, values.PublishedMessages):
@@ -88,16 +95,8 @@ class MemoryStore:
                 recipients.add(record.recipient)
             elif isinstance(record, records.VisitEnded) and not record.is_orderly:
                 recipients.add(record.user)
-        for hole in dropped:
-            account = self._state.account
-            place: Place = hole.room
-            if not place:
-                place = frozenset({account(hole.author), account(hole.recipient)})
-            self._state.holes[place, hole.stamp] = hole.count
-            self._see(hole.stamp)
-        is_recount = any(
-            isinstance(each, values.UserForgotten | records.AccountRenamed) for each in batch
-        )
+        accounts = values.UserForgotten | records.AccountRenamed | records.AccountsChanged
+        is_recount = any(isinstance(each, accounts) for each in batch)
         return Commit(frozenset(rooms), frozenset(recipients), is_recount)
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
@@ -219,6 +218,9 @@ class MemoryStore:
     def _forget_user(self, event: values.UserForgotten) -> None:
         self._forget(event.user)
 
+    def _match_accounts(self, record: records.AccountsChanged) -> None:
+        self.match_accounts(record.accounts)
+
     def _rename(self, record: records.AccountRenamed) -> None:
         for account in self._state.accounts:
             if record.old in account.subscriptions:
@@ -286,5 +288,6 @@ _APPLY: Final[dict[type, Callable[[MemoryStore, Any], None]]] = {
     values.Unsubscribed: MemoryStore._unsubscribe,
     values.UserForgotten: MemoryStore._forget_user,
     records.AccountRenamed: MemoryStore._rename,
+    records.AccountsChanged: MemoryStore._match_accounts,
 }
 """What stores a record, by its type."""

@@ -42,10 +42,10 @@ class Batch:
         self, batch: Sequence[Record], dropped: Sequence[DroppedMessages], has_search: bool
     ) -> Commit:
         """Store the records in their order. Return what has changed."""
-        for record in batch:
-            _APPLY[type(record)](self, record)
         for hole in dropped:
             self._add_hole(hole)
+        for record in batch:
+            _APPLY[type(record)](self, record)
         if self._messages:
             self._insert_messages(has_search)
         if self._newest:
@@ -158,6 +158,10 @@ class Batch:
         accounts.rename(self._connection, self._names, record.old, record.new)
         self._is_recount = True
 
+    def _match_accounts(self, record: records.AccountsChanged) -> None:
+        if accounts.match(self._connection, self._names, record.accounts):
+            self._is_recount = True
+
     def _add_hole(self, hole: DroppedMessages) -> None:
         if hole.room:
             place = self._names.room(hole.room)
@@ -186,6 +190,7 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
     values.Unsubscribed: Batch._unsubscribe,
     values.UserForgotten: Batch._forget_user,
     records.AccountRenamed: Batch._rename,
+    records.AccountsChanged: Batch._match_accounts,
 }
 """What stores a record, by its type."""
 

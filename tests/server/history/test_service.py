@@ -182,6 +182,21 @@ def test_messages_are_stored_while_all_messages_of_an_author_are_erased(
     assert texts(history) == ["meanwhile"]
 
 
+def test_change_of_accounts_during_a_pause_is_stored_later(
+    open_service: Open, accounts: dict[str, str | None], tmp_path: Path
+) -> None:
+    history = open_service(history_free_bytes=2**62)
+    until(history.degradation, "the pause")
+    accounts["carol"] = "2026-11-02T00:00:00Z"
+    history.accounts_changed()
+    with pytest.raises(HistoryUnavailableError):  # the pause fails what a client waits for
+        texts(history)
+    history.stop()
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as file:
+        found = file.execute("SELECT created FROM account WHERE name = 'carol'").fetchall()
+    assert found == [("2026-11-02T00:00:00Z",)]
+
+
 def test_second_history_on_same_file_is_refused_until_first_stops(open_service: Open) -> None:
     first = open_service()
     with pytest.raises(HistoryInUseError, match="another server uses it"):

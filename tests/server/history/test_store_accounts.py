@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_server.core.records import AccountRenamed
+from chat_server.core.records import AccountRenamed, AccountsChanged
 from chat_server.core.values import Subscribed, Unsubscribed, UserForgotten
 from chat_server.history import DroppedMessages, PageRequest, Store
 from tests.support.history_records import (
@@ -68,6 +68,22 @@ def test_saved_stamp_is_above_every_record(store: Store) -> None:
     for _ in store.erase_messages_by("alice"):
         pass
     assert store.saved_state().last_stamp == 50 + 1_000_000
+
+
+def test_hole_of_removed_account_does_not_bring_it_back(store: Store) -> None:
+    """What was dropped is older than all records of its batch."""
+    store.apply([UserForgotten("alice")], [DroppedMessages(10, 2, "", "alice", "bob")])
+    assert store.reader.private_page("alice", "bob", PageRequest()).entries == ()
+    assert store.match_accounts({"bob": None}) == []
+
+
+def test_accounts_that_changed_are_matched_in_the_order_of_the_batch(store: Store) -> None:
+    store.match_accounts({"alice": OLD, "bob": OLD})
+    fill(store)
+    store.apply([said("alice", 30), AccountsChanged({"alice": NEW, "bob": OLD})])
+    assert room_stamps(store, reads("bob", "alice")) == [10, 30]
+    assert store.saved_state().subscriptions == {"bob": {"alice"}}
+    assert store.reader.visited_rooms("alice") == []
 
 
 def test_subscriptions_are_saved_in_order(store: Store) -> None:
