@@ -22,9 +22,7 @@ from chat_server.history import (
 )
 from chat_server.wire import canonical_name, history_replies, parse_stamp, parse_when
 
-HISTORY_SYNTAX: Final = (
-    "/history [with <user>] [n | new [<stamp>] | before <when> [n] | after <when> [n]]"
-)
+HISTORY_SYNTAX: Final = "/history [with <user>] [n | new [<when>] | before|after <when> [n]]"
 
 _DEFAULT_COUNT: Final = 20
 

@@ -151,7 +151,7 @@ _TABLE: Final = (
     ),
     CommandSpec(
         history.HISTORY_SYNTAX,
-        "read past messages, {kept}; <when> is as in 30m, 2h, 3d, 2026-11-22T14:03",
+        "read past messages, {kept}; <when>: 30m, 2h, 3d, 2026-11-22T14:03",
         history.show_history,
         max_arguments=5,
         needs=Need.HISTORY,
