@@ -169,8 +169,12 @@ class Hub(Generic[ReceiverT]):
         None: up to the newest.
         """
         with self._lock:
-            if not session.ended.is_set():
-                self._apply(SessionEnded(session.user, notice, is_orderly, read_to, self._clock()))
+            if session.ended.is_set():
+                return
+            if read_to is not None and session.newest_private > read_to:
+                # It came after the client had closed. Private messages have no read marker.
+                is_orderly = False
+            self._apply(SessionEnded(session.user, notice, is_orderly, read_to, self._clock()))
 
     def newest_stamp(self) -> int:
         """Return the newest stamp. All messages up to it have been handed to `emit`."""

@@ -22,6 +22,7 @@ class Session(Generic[ReceiverT]):
         "entered",
         "host",
         "moves",
+        "newest_private",
         "presence",
         "receiver",
         "room",
@@ -66,6 +67,8 @@ class Session(Generic[ReceiverT]):
         self.started = stamp
         """The newest stamp when the session started, or the user turned stamps on if that was
         later. Private messages above it were delivered live or are kept."""
+        self.newest_private = 0
+        """The stamp of the last private message that was delivered to the session."""
         self.ended = threading.Event()
         """Set under the hub's lock when the session is over. Its client's thread waits for it."""
 

@@ -349,6 +349,7 @@ class HubState(Generic[ReceiverT]):
             self.waiting.add(event.recipient, event.author, event.stamp)
             return [] if author is None else [((author.receiver,), KeptReceipt(event.recipient))]
         if recipient is not None:
+            recipient.newest_private = event.stamp
             output = Stamped(event) if recipient.stamps else event
             deliveries.append(((recipient.receiver,), output))
         if author is not None:

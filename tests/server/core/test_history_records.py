@@ -120,6 +120,22 @@ def test_orderly_end_counts_to_stamp_that_client_received(recorded: RecordedHub)
     assert recorded.take() == [VisitEnded("alice", LOBBY, NOON, True)]
 
 
+def test_private_message_that_came_while_client_closed_may_be_missed(
+    recorded: RecordedHub,
+) -> None:
+    alice, bob = recorded.log_in("alice", "bob"), recorded.log_in("bob", "alice")
+    recorded.hub.send_private(bob, "alice", "received")
+    received_to = recorded.hub.newest_stamp()
+    recorded.hub.send_private(bob, "alice", "sent while the connection closed")
+    recorded.take()
+    recorded.hub.log_out(bob, is_orderly=True, read_to=received_to)
+    recorded.hub.log_out(alice, is_orderly=True, read_to=received_to)
+    assert recorded.take() == [
+        VisitEnded("bob", LOBBY, NOON, True),
+        VisitEnded("alice", LOBBY, NOON + 1, False),
+    ]
+
+
 @pytest.mark.parametrize("how", ["log out", "kick", "new login", "remove", "shutdown"])
 @pytest.mark.parametrize(
     ("seconds", "set_back_from"),
