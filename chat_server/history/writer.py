@@ -40,6 +40,9 @@ then does it sleep until it is woken: a wakeup in the middle of a fan-out would 
 _CHECK_SECONDS: Final = 1.0
 """Interval between two checks of the free space and of the file at the path."""
 
+_MAX_PRUNE_SECONDS: Final = 0.2
+"""Longest time for the retention between two batches: a client waits at most 2 s for its page."""
+
 _SUSPECT_ATTEMPTS: Final = 5
 """Attempts to store a batch that fails for another reason than the state of the disk. Then its
 records are stored one by one, so one bad record cannot block all later ones."""
@@ -183,7 +186,7 @@ class Writer:
         self.is_commit_requested = False
 
     def _work(self) -> None:
-        """Do one round: look after the file, store one batch, do one step of the retention."""
+        """Do one round: look after the file, store one batch, do a part of the retention."""
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
@@ -198,12 +201,17 @@ class Writer:
         if self._health.is_paused and not self._stopping:  # the last batch of a stop is small
             self._fail_tasks()
             return
-        self._commit_batch()
+        stored = self._commit_batch()
         is_due = time.monotonic() >= self._next_prune
         if is_due and not (self._health.is_failing or self._stopping):
-            self._prune()
+            pruned = self._prune()
+            # In a flood, one step removes less than a batch adds.
+            until = time.monotonic() + _MAX_PRUNE_SECONDS
+            while self._pruned and pruned < 2 * stored and time.monotonic() < until:
+                pruned += self._prune()
 
-    def _commit_batch(self) -> None:
+    def _commit_batch(self) -> int:
+        """Store what waits, at most one batch. Return how many rows were stored."""
         self.is_busy = True
         try:
             if not self._batch:
@@ -211,18 +219,20 @@ class Writer:
             batch, store = self._batch, self._store.current
             if not batch or store is None:
                 self._has_backlog = False
-                return
+                return 0
             self._last_item = time.monotonic()
-            self._has_backlog = batch.rows >= _MAX_ROWS or bool(batch.tasks)
+            rows = batch.rows
+            self._has_backlog = rows >= _MAX_ROWS or bool(batch.tasks)
             try:
                 self._store_batch(store, batch)
             except StoreError as error:
                 self._handle(error)
-                return
+                return 0
             self._health.recover()
             tasks, batch.tasks = batch.tasks, []
             for task in tasks:
                 self._run_task(task)
+            return rows
         finally:
             self.is_busy = bool(self._batch)
 
@@ -302,11 +312,11 @@ class Writer:
 
     # Retention
 
-    def _prune(self) -> None:
-        """Do one step of the retention."""
+    def _prune(self) -> int:
+        """Do one step of the retention. Return how many messages it removed."""
         store = self._store.current
         if store is None:
-            return
+            return 0
         now = time.monotonic()
         self._next_prune = now + self._parts.tuning.history_prune_seconds
         self._pruned = False
@@ -324,6 +334,8 @@ class Writer:
             if pruned.has_more:
                 self._pruned = True
                 self._next_prune = now
+            return pruned.messages
+        return 0
 
     # Faults
 

@@ -348,6 +348,18 @@ def test_retention_removes_old_messages_while_running(
         assert page[1:] == ["alice: new"]
 
 
+def test_retention_keeps_up_with_a_flood(start_server: StartServer, tmp_path: Path) -> None:
+    file = tmp_path / "chat.db"
+    server = start_server(rate=0, history=file, history_messages=1, history_prune_seconds=0)
+    count = 30_000
+    with server.log_in("alice") as alice:
+        for _ in range(count // 1000):
+            alice.send(*["x" * 400] * 1000)
+        assert page_once_available(alice)[-1] == "alice: " + "x" * 400
+    # The file never shrinks. With one step for each batch, half of the messages were in it at once.
+    assert file.stat().st_size < count * 400 // 3
+
+
 def created(moment: int) -> str:
     return datetime.fromtimestamp(moment // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
