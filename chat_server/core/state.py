@@ -8,10 +8,12 @@ in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeAlias
+from typing import Any, Final, Generic
 
 from chat_server.confusables import look_of
-from chat_server.core.presence import Mover, PresenceRecord
+from chat_server.core.deliveries import Delivery, addressed
+from chat_server.core.move_notices import MoveNotices, to_watchers_in
+from chat_server.core.presence import PresenceRecord
 from chat_server.core.records import SavedState
 from chat_server.core.rooms import Room, Session, is_subscribed_to
 from chat_server.core.values import (
@@ -24,9 +26,6 @@ from chat_server.core.values import (
     Joined,
     KeptReceipt,
     MemberJoined,
-    MemberLeft,
-    Notice,
-    Output,
     PresenceQueried,
     PresenceSet,
     PresenceSettled,
@@ -34,8 +33,6 @@ from chat_server.core.values import (
     PrivateMessagesRead,
     PublishedMessages,
     ReceiverT,
-    RoomClosed,
-    RoomOpened,
     SessionEnded,
     SessionStarted,
     ShutDown,
@@ -49,9 +46,6 @@ from chat_server.core.values import (
 )
 from chat_server.core.waiting import WaitingMessages
 from chat_server.wire import LOBBY
-
-Delivery: TypeAlias = tuple[tuple[ReceiverT, ...], Output[ReceiverT]]
-"""The recipients of an output, never empty, and the output."""
 
 
 class HubState(Generic[ReceiverT]):
@@ -70,6 +64,7 @@ class HubState(Generic[ReceiverT]):
         self.presence = PresenceRecord(presence_burst)
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
+        self._notices = MoveNotices(self.rooms, self.watchers, self.presence)
         self.looks: dict[tuple[int, str], str] = {}
         """The open rooms by each form of their names that is compared, with the number of the form.
         No two rooms look alike, so each form belongs to one room. If events from elsewhere open
@@ -136,9 +131,9 @@ class HubState(Generic[ReceiverT]):
     def _publish(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
         recipients = self.apply_messages(run)
         if not self.stamp_readers:
-            return _to(recipients, run)
+            return addressed(recipients, run)
         plain, stamped = self.split_by_stamps(run)
-        return _to(plain, run) + _to(stamped, Stamped(run))
+        return addressed(plain, run) + addressed(stamped, Stamped(run))
 
     def _start_session(self, event: SessionStarted[ReceiverT]) -> list[Delivery[ReceiverT]]:
         user = event.user
@@ -150,7 +145,7 @@ class HubState(Generic[ReceiverT]):
         self._enter_room(session, self.lobby)
         deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
         if self.watchers:
-            deliveries += self._to_room(self.lobby, session, MemberJoined(user, LOBBY))
+            deliveries += to_watchers_in(self.lobby, session, MemberJoined(user, LOBBY))
         return deliveries
 
     def _end_session(self, event: SessionEnded) -> list[Delivery[ReceiverT]]:
@@ -171,7 +166,7 @@ class HubState(Generic[ReceiverT]):
             deliveries.append(((session.receiver,), event.notice))
         if self.watchers:
             held = self.presence.end_session(user)
-            deliveries += self._announce_move(session, room.name, None, held)
+            deliveries += self._notices.of_move(session, room.name, None, held)
         return deliveries
 
     def _forget_user(self, event: UserForgotten) -> list[Delivery[ReceiverT]]:
@@ -211,7 +206,7 @@ class HubState(Generic[ReceiverT]):
         if not self.watchers:
             return deliveries
         if self.presence.announces_move(session.user):
-            deliveries += self._announce_move(session, old.name, room)
+            deliveries += self._notices.of_move(session, old.name, room)
         else:
             self.presence.hold_move(session.user, old.name, room.name, self.rooms)
         return deliveries
@@ -221,61 +216,11 @@ class HubState(Generic[ReceiverT]):
         held = self.presence.settle(event.user)
         if session is None or held is None:
             return []
-        return self._announce_move(session, session.room.name, session.room, held)
+        return self._notices.of_move(session, session.room.name, session.room, held)
 
     def _record_question(self, event: PresenceQueried) -> list[Delivery[ReceiverT]]:
         self.presence.record_question(event.user)
         return []
-
-    def _announce_move(
-        self,
-        session: Session[ReceiverT],
-        old: str,
-        room: Room[ReceiverT] | None,
-        held: Mover | None = None,
-    ) -> list[Delivery[ReceiverT]]:
-        """Return left, closed, opened, joined: the order of protocol section 3.
-
-        The user was in the room `old` and is now in `room`, or has gone. With `held` moves, the
-        user was announced in the first of their rooms.
-        """
-        user = session.user
-        visited = held.visited if held is not None else {old: None}
-        askers = self._askers(held)
-        announced = next(iter(visited))
-        now = None if room is None else room.name
-        left, joined = [], []
-        if announced in self.rooms and announced != now:
-            left += self._to_room(self.rooms[announced], session, MemberLeft(user, announced))
-        if room is not None and announced != now:
-            joined += self._to_room(room, session, MemberJoined(user, room.name))
-        for asker in askers:
-            place = asker.room.name
-            if asker is session:
-                continue
-            if place == now == announced:
-                joined += _to((asker.receiver,), MemberJoined(user, place))
-            elif place in visited and place not in (now, announced):
-                left += _to((asker.receiver,), MemberLeft(user, place))
-        names = dict.fromkeys((*visited, old) if now is None else (*visited, old, now))
-        closed, opened = self.presence.update_rooms(names, self.rooms)
-        deliveries = left
-        for name in names:
-            if name in closed:
-                deliveries += self._to_watchers(RoomClosed(name))
-            elif name not in self.rooms:
-                deliveries += _to(tuple(each.receiver for each in askers), RoomClosed(name))
-        for name in names:
-            if name in opened:
-                deliveries += self._to_watchers(RoomOpened(name))
-            elif name in self.rooms and name != LOBBY:
-                deliveries += _to(tuple(each.receiver for each in askers), RoomOpened(name))
-        return deliveries + joined
-
-    def _askers(self, held: Mover | None) -> list[Session[ReceiverT]]:
-        """Return the watchers that may have seen more of the held moves than was announced."""
-        names = held.askers if held is not None else {}
-        return [self.watchers[name] for name in names if name in self.watchers]
 
     def _stop_watching(self, user: str) -> None:
         if self.watchers.pop(user, None) is not None and not self.watchers:
@@ -357,7 +302,7 @@ class HubState(Generic[ReceiverT]):
         return deliveries
 
     def _announce(self, event: Announced) -> list[Delivery[ReceiverT]]:
-        return _to(tuple(session.receiver for session in self.sessions.values()), event)
+        return addressed(tuple(session.receiver for session in self.sessions.values()), event)
 
     def _shut_down(self, _: ShutDown) -> list[Delivery[ReceiverT]]:
         self.is_shut_down = True
@@ -370,10 +315,11 @@ class HubState(Generic[ReceiverT]):
         self.presence.clear()
         self.lobby.members.clear()
         self.lobby.forget_recipients()
-        self.rooms = {LOBBY: self.lobby}
+        self.rooms.clear()
+        self.rooms[LOBBY] = self.lobby
         self.looks.clear()
         self._add_look(LOBBY)
-        return _to(tuple(each.receiver for each in sessions), EndNotice(EndCause.SHUTDOWN))
+        return addressed(tuple(each.receiver for each in sessions), EndNotice(EndCause.SHUTDOWN))
 
     def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
         session.room = room
@@ -396,21 +342,6 @@ class HubState(Generic[ReceiverT]):
     def _add_look(self, name: str) -> None:
         for form in enumerate(look_of(name)):
             self.looks.setdefault(form, name)
-
-    def _to_room(
-        self, room: Room[ReceiverT], about: Session[ReceiverT], notice: Notice
-    ) -> list[Delivery[ReceiverT]]:
-        """Address a notice to the members with presence on, without the session it is about."""
-        members = room.members.values()
-        recipients = [each.receiver for each in members if each.presence and each is not about]
-        return _to(tuple(recipients), notice)
-
-    def _to_watchers(self, notice: Notice) -> list[Delivery[ReceiverT]]:
-        return _to(tuple(session.receiver for session in self.watchers.values()), notice)
-
-
-def _to(recipients: tuple[ReceiverT, ...], output: Output[ReceiverT]) -> list[Delivery[ReceiverT]]:
-    return [(recipients, output)] if recipients else []
 
 
 _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {

@@ -8,11 +8,12 @@ from typing import Any, get_args, get_origin
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat_server.core.deliveries import Delivery
 from chat_server.core.hub import Hub
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import Record
 from chat_server.core.rooms import Session
-from chat_server.core.state import _HANDLERS, Delivery, HubState
+from chat_server.core.state import _HANDLERS, HubState
 from chat_server.core.values import EndCause, EndNotice, HubEvent, PublishedMessages
 
 USERS = ("alice", "bob", "carol")

@@ -1,0 +1,98 @@
+"""The notices about a user that moves: which watchers receive which, and in which order.
+
+They change nothing but the presence record. Under the hub's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic
+
+from chat_server.core.deliveries import Delivery, addressed
+from chat_server.core.presence import Mover, PresenceRecord
+from chat_server.core.rooms import Room, Session
+from chat_server.core.values import (
+    MemberJoined,
+    MemberLeft,
+    Notice,
+    ReceiverT,
+    RoomClosed,
+    RoomOpened,
+)
+from chat_server.wire import LOBBY
+
+
+class MoveNotices(Generic[ReceiverT]):
+    """The notices about moves. Reads the parts of the hub's state that it is given."""
+
+    def __init__(
+        self,
+        rooms: Mapping[str, Room[ReceiverT]],
+        watchers: Mapping[str, Session[ReceiverT]],
+        presence: PresenceRecord,
+    ) -> None:
+        self._rooms = rooms
+        self._watchers = watchers
+        self._presence = presence
+
+    def of_move(
+        self,
+        session: Session[ReceiverT],
+        old: str,
+        room: Room[ReceiverT] | None,
+        held: Mover | None = None,
+    ) -> list[Delivery[ReceiverT]]:
+        """Return left, closed, opened, joined: the order of protocol section 3.
+
+        The user was in the room `old` and is now in `room`, or has gone. With `held` moves, the
+        user was announced in the first of their rooms.
+        """
+        user = session.user
+        visited = held.visited if held is not None else {old: None}
+        askers = self._askers(held)
+        announced = next(iter(visited))
+        now = None if room is None else room.name
+        left, joined = [], []
+        if announced in self._rooms and announced != now:
+            left += to_watchers_in(self._rooms[announced], session, MemberLeft(user, announced))
+        if room is not None and announced != now:
+            joined += to_watchers_in(room, session, MemberJoined(user, room.name))
+        for asker in askers:
+            place = asker.room.name
+            if asker is session:
+                continue
+            if place == now == announced:
+                joined += addressed((asker.receiver,), MemberJoined(user, place))
+            elif place in visited and place not in (now, announced):
+                left += addressed((asker.receiver,), MemberLeft(user, place))
+        names = dict.fromkeys((*visited, old) if now is None else (*visited, old, now))
+        closed, opened = self._presence.update_rooms(names, self._rooms)
+        deliveries = left
+        for name in names:
+            if name in closed:
+                deliveries += self._to_watchers(RoomClosed(name))
+            elif name not in self._rooms:
+                deliveries += addressed(tuple(each.receiver for each in askers), RoomClosed(name))
+        for name in names:
+            if name in opened:
+                deliveries += self._to_watchers(RoomOpened(name))
+            elif name in self._rooms and name != LOBBY:
+                deliveries += addressed(tuple(each.receiver for each in askers), RoomOpened(name))
+        return deliveries + joined
+
+    def _askers(self, held: Mover | None) -> list[Session[ReceiverT]]:
+        """Return the watchers that may have seen more of the held moves than was announced."""
+        names = held.askers if held is not None else {}
+        return [self._watchers[name] for name in names if name in self._watchers]
+
+    def _to_watchers(self, notice: Notice) -> list[Delivery[ReceiverT]]:
+        return addressed(tuple(session.receiver for session in self._watchers.values()), notice)
+
+
+def to_watchers_in(
+    room: Room[ReceiverT], about: Session[ReceiverT], notice: Notice
+) -> list[Delivery[ReceiverT]]:
+    """Address a notice to the members with presence on, without the session it is about."""
+    members = room.members.values()
+    recipients = [each.receiver for each in members if each.presence and each is not about]
+    return addressed(tuple(recipients), notice)
