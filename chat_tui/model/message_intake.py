@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from chat_server.wire import Action, Message, PrivateMessage
-from chat_tui.events import CaughtUp, HistoryPage, HistoryRequestFailed
+from chat_tui.events import CaughtUp, HistoryPage, HistoryRequestFailed, PageKind
 from chat_tui.model.alerts import AlertQueue
 from chat_tui.model.conversations import Conversations
 from chat_tui.model.entries import Entry, EntryKind
@@ -124,8 +124,11 @@ class MessageIntake:
                 return self.pages.failed(event)
             case CaughtUp():
                 self.pages.caught_up(location)
+                self._unread.drop_restored(location)
                 self._announced.discard(location)
             case HistoryPage():
+                if event.kind in (PageKind.FIRST, PageKind.MISSED):
+                    self._unread.drop_restored(location)
                 if location.is_private:
                     self._conversations.begin(location.partner)
                     self._unread.report(location, UnreadNumbers())  # the client has them now

@@ -30,15 +30,17 @@ class UnreadNumbers(NamedTuple):
 class Unread:
     """The unread numbers by location (a room or a private conversation).
 
-    Each number is the sum of two. The client counts the messages that it received while the user
+    Each number is the sum of three. The client counts the messages that it received while the user
     was not looking, also by author. The server counts those that it has for the user and did not
     send. The client requests these when the user enters the location, so no message is in both.
+    The third is what an earlier run of the client received, and the user never saw.
     """
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {}
         self._mentions: Counter[str] = Counter()
         self._reported: dict[str, UnreadNumbers] = {}
+        self._restored: dict[str, UnreadNumbers] = {}
         self._since: dict[str, None] = {}  # the locations with unread messages, the oldest first
 
     def add(self, location: str, author: str, *, mention: bool = False) -> None:
@@ -58,8 +60,32 @@ class Unread:
             self._since.setdefault(location)
         else:
             self._reported.pop(location, None)
-            if location not in self._counts:
-                self._since.pop(location, None)
+            self._end_if_zero(location)
+
+    def restore(self, location: str, numbers: UnreadNumbers) -> None:
+        """Add what an earlier run of the client received, until its messages come in a page."""
+        if numbers.messages > 0:
+            self._restored[location] = numbers
+            self._since.setdefault(location)
+
+    def drop_restored(self, location: str) -> None:
+        """Count nothing of an earlier run: its messages are counted as they are received again."""
+        if self._restored.pop(location, None) is not None:
+            self._end_if_zero(location)
+
+    def unseen(self) -> dict[str, UnreadNumbers]:
+        """Return the numbers of what was received, now or in an earlier run, by location."""
+        received = {
+            location: UnreadNumbers(counts.total(), self._mentions[location])
+            for location, counts in self._counts.items()
+        }
+        return {
+            location: _sum(
+                received.get(location, UnreadNumbers()),
+                self._restored.get(location, UnreadNumbers()),
+            )
+            for location in received.keys() | self._restored.keys()
+        }
 
     def reported(self, location: str) -> UnreadNumbers:
         """Return the server's numbers of a location."""
@@ -74,20 +100,21 @@ class Unread:
         """Count nothing of what was received: the user has seen the newest message."""
         self._counts.pop(location, None)
         self._mentions.pop(location, None)
-        if location not in self._reported:
-            self._since.pop(location, None)
+        self._end_if_zero(location)
 
     def forget(self, location: str) -> None:
         """Count nothing at all: the user can no longer view the location."""
         self._reported.pop(location, None)
+        self._restored.pop(location, None)
         self.clear(location)
 
     def numbers(self, location: str) -> UnreadNumbers:
         """Return the numbers of a location."""
         received = self._counts[location].total() if location in self._counts else 0
-        reported = self.reported(location)
-        return UnreadNumbers(
-            received + reported.messages, self._mentions[location] + reported.mentions
+        return _sum(
+            UnreadNumbers(received, self._mentions[location]),
+            self.reported(location),
+            self._restored.get(location, UnreadNumbers()),
         )
 
     def count(self, location: str) -> int:
@@ -106,6 +133,14 @@ class Unread:
     def locations(self) -> list[str]:
         """The locations with unread messages: first those that have had some for the longest."""
         return list(self._since)
+
+    def _end_if_zero(self, location: str) -> None:
+        if not any(location in of for of in (self._counts, self._reported, self._restored)):
+            self._since.pop(location, None)
+
+
+def _sum(*numbers: UnreadNumbers) -> UnreadNumbers:
+    return UnreadNumbers(sum(n.messages for n in numbers), sum(n.mentions for n in numbers))
 
 
 def shown_count(count: int) -> str:

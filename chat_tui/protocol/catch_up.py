@@ -227,6 +227,7 @@ class CatchUp:
         if timeline.newest is None:
             is_bounded = step.words[0] == "before"
             timeline.newest = timeline.read if is_bounded else max(stamps, default=0)
+            timeline.first = timeline.newest
 
     def _recent_page(self, page: Page) -> None:
         entries = [

@@ -42,6 +42,8 @@ class Timeline:
         """The log is complete up to this stamp. None: it is empty. 0: the place was empty."""
         self.read: int | None = None
         """The newest message that the user has read, in this run of the client or before."""
+        self.first: int | None = None
+        """`newest` after the first page, which holds messages that the user has not missed."""
         self.ahead: set[int] = set()
         """The stamps of shown messages above `newest`: between, messages are missing."""
         self.echoes: set[int] = set()
@@ -126,7 +128,7 @@ class Timeline:
 
         That happens if a server loses its history and its clock was set back.
         """
-        self.newest = self.read = None
+        self.newest = self.read = self.first = None
         self._base = 0 if self._is_private else None
         for known in (self.ahead, self.echoes, self.uncounted, self._shown):
             known.clear()
@@ -198,6 +200,14 @@ class Timelines:
         for place in places:
             self.of(place).has_started_over = False
         return places
+
+    def first(self) -> dict[str, str]:
+        """Return the newest message of the first page of each log that began with one, by place."""
+        return {
+            place: format_stamp(timeline.first)
+            for place, timeline in self._timelines.items()
+            if timeline.first is not None
+        }
 
     def unconfirmed(self, place: str | None = None) -> list[Unconfirmed]:
         """Return the unconfirmed messages that a history can resolve, oldest first."""

@@ -35,12 +35,17 @@ class HistoryMemory:
 
     def signed_in(self, account: Account) -> None:
         """Use the timelines of the account: the model has its logs now."""
+        is_new = account.identity != self._identity
         self._identity, self._timelines = account.identity, self._next
-        if self._store is not None:
-            self._store.open(account.identity)
+        if self._store is None:
+            return
+        self._store.open(account.identity)
+        if is_new and self._model.capabilities.history:
+            for place, numbers in self._store.unread.items():
+                self._model.unread.restore(place, numbers)
 
     def tick(self) -> None:
-        """Store up to where the user has read."""
+        """Store up to where the user has read, and how much is unread."""
         if self._store is not None:
             self._record()
             self._store.tick()
@@ -64,6 +69,12 @@ class HistoryMemory:
                 if unread.count(place) == 0
             }
         )
+        if self._model.capabilities.history:
+            unseen = unread.unseen()
+            for place, stamp in self._timelines.first().items():
+                if place in unseen and not self._store.has(place):
+                    self._store.read_up_to({place: stamp})
+            self._store.keep_unread(unseen)
 
     def _unconfirmed(self) -> list[Unconfirmed]:
         return [

@@ -449,8 +449,8 @@ class ChatSession:
         account = self._account
         if account is None:
             return
-        self._history.signed_in(account)
         self._model_feed.signed_in(event, account, (self.connected_to or account).server)
+        self._history.signed_in(account)
         if not self._reconnector.was_online:
             self._notices.append(event)
         elif account.previous_password:

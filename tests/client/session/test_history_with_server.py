@@ -132,6 +132,32 @@ def test_next_start_knows_what_was_read(
         second.close()
 
 
+def test_next_start_counts_what_was_received_but_not_seen(
+    tmp_path: Path, server: RestartableServer
+) -> None:
+    bob = server.log_in("bob")
+    folder = tmp_path / "state"
+    first = SessionHarness(known=KnownServers(folder), stamps=StampStore(folder))
+    sign_in(first, server.port)
+    bob.send("/msg alice one", "/msg alice alice, two")
+    first.until(lambda: first.model.unread.numbers("@bob") == (2, 1))
+    first.close()
+    second = SessionHarness(known=KnownServers(folder), stamps=StampStore(folder))
+    try:
+        sign_in(second, server.port)
+        assert second.model.unread.numbers("@bob") == (2, 1)
+        second.session.read_private("bob")
+        second.until(lambda: messages(second, "@bob") == ["bob: one", "bob: alice, two"])
+        second.until(lambda: second.model.unread.numbers("@bob") == (2, 1))
+        assert second.model.log_of("@bob").read_marker.new_from == 0
+        second.model.unread.clear("@bob")  # as if the user had looked
+    finally:
+        second.close()
+    store = StampStore(folder)
+    store.open(make_account("127.0.0.1", server.port, "alice", "").identity)
+    assert not store.unread
+
+
 def test_live_messages_are_shown_though_the_stored_stamp_is_in_the_future(
     tmp_path: Path, server: RestartableServer
 ) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from chat_server.wire.stamps import format_stamp
+from chat_tui.model import UnreadNumbers
 from chat_tui.storage.problems import StorageProblems
 from chat_tui.storage.stamp_store import StampStore
 from tests.support.fake_clock import FakeClock
 
 ALICE = ("127.0.0.1:9000", "alice")
+ONE = UnreadNumbers(1)
 OLD, NEW = format_stamp(1_800_000_000_000_000), format_stamp(1_800_000_000_000_001)
 
 
@@ -54,6 +56,37 @@ def test_stamps_that_went_down_replace_those_of_the_file(tmp_path: Path) -> None
     store.read_up_to({"dev": OLD})
     store.save()
     assert StampStore(tmp_path).read(ALICE) == {"dev": OLD, "ops": NEW}
+
+
+def test_unread_numbers_are_kept_with_the_newest_stamp(tmp_path: Path) -> None:
+    windows = [StampStore(tmp_path) for _ in range(2)]
+    for window in windows:
+        window.open(ALICE)
+    windows[0].read_up_to({"dev": OLD, "@bob": OLD})
+    windows[0].keep_unread({"dev": UnreadNumbers(3, 1), "@bob": UnreadNumbers(2), "ops": ONE})
+    windows[0].save()
+    third = StampStore(tmp_path)
+    third.open(ALICE)
+    assert third.unread == {"dev": (3, 1), "@bob": (2, 0)}
+    windows[1].read_up_to({"dev": NEW})
+    windows[1].save()
+    windows[0].save()
+    third = StampStore(tmp_path)
+    third.open(ALICE)
+    assert third.unread == {"@bob": (2, 0)}
+
+
+@pytest.mark.parametrize("numbers", [[], [1], [0, 0], [-1, 0], ["1", 0], [1, -1], [1, 1, 1]])
+def test_broken_numbers_leave_the_stamp(tmp_path: Path, numbers: list[object]) -> None:
+    store = StampStore(tmp_path)
+    store.open(ALICE)
+    store.read_up_to({"dev": OLD})
+    store.save()
+    file_of(tmp_path).write_text(json.dumps({"dev": [OLD, *numbers]}))
+    store = StampStore(tmp_path)
+    store.open(ALICE)
+    assert store.has("dev")
+    assert not store.unread
 
 
 def test_tick_writes_only_every_few_seconds(tmp_path: Path) -> None:

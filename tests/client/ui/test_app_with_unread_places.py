@@ -15,6 +15,8 @@ from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.app_harness import press_keys, wait_until
 from tests.support.app_with_server import AppWithServerHarness, window
 from tests.support.restartable_server import RestartableServer, texts_until
+from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
 
 SUBSCRIPTIONS = "[SERVER] Subscriptions: "
 
@@ -35,6 +37,18 @@ def rooms(app: AppWithServerHarness) -> list[str]:
 
 async def until_rooms(app: AppWithServerHarness, *expected: str) -> None:
     await wait_until(app.pilot, lambda: rooms(app) == list(expected), f"rooms {expected}")
+
+
+def until_alone(user: WireClient) -> None:
+    """Wait until the server has noticed that the others in the room have left."""
+
+    def is_alone() -> bool:
+        user.send("/who")
+        while "In room" not in (line := user.read_line() or ""):
+            assert line, "the server has closed the connection"
+        return "," not in line
+
+    until(is_alone, "the others are still in the room")
 
 
 async def test_nothing_is_missed_elsewhere_and_over_a_restart_of_the_client(
@@ -60,6 +74,7 @@ async def test_nothing_is_missed_elsewhere_and_over_a_restart_of_the_client(
         await alice.until("lobby · 2 here")
         await until_rooms(alice, "▸ lobby", "dev")
 
+    until_alone(bob)
     bob.send("/join dev", "while you were away, alice", "/msg alice psst", "/leave", "/subs")
     assert "[SERVER] Kept for alice" in texts_until(bob, SUBSCRIPTIONS)
     async with window(server, tmp_path, sign_in=False) as alice:
