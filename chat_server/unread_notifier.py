@@ -162,7 +162,7 @@ class UnreadNotifier:
 
     def _count(self, watch: _Watch, position: ReadingPosition, changes: Commit) -> _Numbers:
         """Count what may have changed for a session. Raises `HistoryUnavailableError`."""
-        reader = Reader(watch.session.user, position.room, position.subscriptions, position.entered)
+        reader = Reader(watch.session.user, position.room, position.subscriptions)
         recounts = watch.must_recount or changes.is_recount
         recounts = recounts or position.subscriptions != watch.subscriptions
         visited: tuple[str, ...] = ()
@@ -207,7 +207,7 @@ class UnreadNotifier:
 
         The first pass may come a second later. Return False if there are such numbers.
         """
-        reader = Reader(watch.session.user, position.room, position.subscriptions, position.entered)
+        reader = Reader(watch.session.user, position.room, position.subscriptions)
         is_complete = True
         for room, unread in watch.counted.items():
             if not unread.count or unread.counted_to <= position.unread_since:

@@ -157,9 +157,7 @@ def _page_request(query: HistoryQuery, bound: int, newest_not_live: int) -> Page
 
 def reader_of(context: CommandContext, position: ReadingPosition) -> Reader:
     """Return what the history needs to know of the session."""
-    return Reader(
-        context.session.user, position.room, position.subscriptions, entered=position.entered
-    )
+    return Reader(context.session.user, position.room, position.subscriptions)
 
 
 def search(context: CommandContext, arguments: tuple[str, ...]) -> None:

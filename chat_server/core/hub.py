@@ -5,8 +5,9 @@ applies the event to the state, which gives the outputs and their recipients (`s
 them. The hub does no I/O and renders no text: `emit` encodes an output once for all its recipients.
 
 Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
-earlier one. Leaf locks (queue of the dispatcher, login throttle, bans, accounts) are taken last and
-nothing is taken under them. The hub's lock is never held over I/O, a hash or a log line.
+earlier one. Leaf locks (queues of the dispatcher and of the history, login throttle, bans,
+accounts) are taken last and nothing is taken under them. The hub's lock is never held over I/O, a
+hash or a log line.
 
 Everything that a client in a session reads is emitted under this lock, and `emit` only encodes and
 appends. So a client reads what the hub decided in the order in which the hub decided it, and after

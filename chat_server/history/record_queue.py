@@ -150,7 +150,7 @@ class RecordQueue:
                     task.done.set()
 
     def clear(self) -> None:
-        """Drop every message and fold the rest. For tests and for a history without a file."""
+        """Drop every message and fold the rest, as if the bound were 0. For tests."""
         with self._lock:
             self._count_fresh()
             self._shed(0)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from chat_server.wire import history_replies
+
 MAX_STAMP: Final = 2**63 - 1
 """Above every stamp."""
 
-MAX_PAGE: Final = 200
+MAX_PAGE: Final = history_replies.MAX_HISTORY_COUNT
 """Most messages of a page."""
 
-MAX_UNREAD: Final = 1000
+MAX_UNREAD: Final = history_replies.MAX_UNREAD_COUNT
 """Counting of unread messages stops here."""
 
 
@@ -47,9 +49,6 @@ class Reader:
     """The room that the user is in."""
     subscriptions: frozenset[str]
     """The publishers that the user is subscribed to. May contain `*`."""
-    entered: int = 0
-    """The newest stamp when the user entered the room, or turned stamps on if that was later.
-    Messages above it were delivered live. The upper bound of `/history new`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from chat_server.files import open_regular, sync_folder
+from chat_server.history.history_file import COMPANIONS
 from chat_server.history.store import StoreCorruptError
-
-COMPANIONS: Final = ("-wal", "-shm")
-"""Suffixes of the files that SQLite keeps next to a database."""
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
 """Bytes copied between two calls of `progress`."""
