@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 import time
@@ -148,12 +149,30 @@ def check(file: Path, users_file: Path, repair: bool) -> None:
 
 
 def _check_search(file: Path, progress: ProgressLine) -> None:
-    """Check the index of words, unless a server would have to wait for that."""
-    try:
-        with lock_file(file, timeout=0), HistoryUpkeep(file, progress=progress) as opened, progress:
-            opened.check_search()
-    except (LockTimeoutError, LockFileError, LockUnsupportedError):
-        click.echo("The index of words was not checked: a server uses the file", err=True)
+    """Check the index of words, unless a server would have to wait for that.
+
+    It needs to write, which may not be possible for a backup on another disk.
+    """
+    if not (
+        os.access(file, os.W_OK) and os.access(os.path.dirname(os.path.realpath(file)), os.W_OK)
+    ):
+        why = "the file or its folder can't be written"
+    else:
+        try:
+            with (
+                lock_file(file, timeout=0),
+                HistoryUpkeep(file, progress=progress) as opened,
+                progress,
+            ):
+                opened.check_search()
+            return
+        except LockTimeoutError:
+            why = "a server uses the file"
+        except LockFileError as error:
+            why = f"the lock file {error}"
+        except LockUnsupportedError:
+            why = "the file system cannot lock files"
+    click.echo(f"The index of words was not checked: {why}", err=True)
 
 
 @history.command()

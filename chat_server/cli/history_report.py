@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -91,9 +92,15 @@ def report_problems(file: Path, hint: str = "; restore a backup") -> Iterator[No
         why = _describe(error, hint)
     except OSError as error:
         why = error.strerror or str(error)
+        if error.filename and not _is_at(file, error.filename):
+            why = f"{why}: {error.filename}"
     else:
         return
     raise click.ClickException(one_line(f"{file}: {why}"))
+
+
+def _is_at(file: Path, path: str | bytes | int) -> bool:
+    return isinstance(path, str) and os.path.realpath(path) == os.path.realpath(file)
 
 
 def _describe(error: sqlite3.Error, hint: str) -> str:

@@ -80,6 +80,17 @@ class HistoryFile:
 
         Raises `HistoryInUseError`, `HistoryFileError` and `OSError`.
         """
+        self.check_access()
+        if lock_path(self.path).exists():
+            self.lock()
+            self.unlock()
+
+    def check_access(self) -> None:
+        """Check that this user may write the file and its folder. Create nothing.
+
+        SQLite opens a file that it cannot write, and fails only later. Raises `HistoryFileError`
+        and `OSError`.
+        """
         folder = self._target.parent
         if not folder.is_dir():
             raise HistoryFileError("its folder does not exist")
@@ -90,9 +101,6 @@ class HistoryFile:
                 raise HistoryFileError("is not a regular file")
             if not os.access(self._target, os.R_OK | os.W_OK):
                 raise HistoryFileError("can't be read and written")
-        if lock_path(self.path).exists():
-            self.lock()
-            self.unlock()
 
     def remove_stale_companions(self) -> None:
         """Remove companions whose database is gone: a new one must not read them."""

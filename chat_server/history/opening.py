@@ -48,6 +48,7 @@ def open_history(
     service = HistoryService(config, file, open_store, accounts, log, clock)
     try:
         file.lock()
+        file.check_access()
         _open(service, file, open_store, accounts, log, clock)
     except (HistoryFileError, StoreError, OSError) as error:
         file.unlock()

@@ -51,6 +51,13 @@ def test_file_on_read_only_disk_can_be_read_and_copied(tmp_path: Path, make_disk
     assert "aardvarks are here" in done.stdout
     done = run_server("history", "backup", tmp_path / "backup.db", "--history", file)
     assert done.exit_code == 0, done.output
+    done = run_server("history", "check", "--history", file)
+    assert (done.exit_code, done.stdout) == (0, f"{file} is in order\n")
+    why = "the file or its folder can't be written"
+    assert done.stderr == f"The index of words was not checked: {why}\n"
+    done = run_server("history", "restore", tmp_path / "backup.db", "--history", file)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: {file}: Read-only file system: {file.parent}/")
     done = run_server("history", "forget", "alice", "--yes", "--history", file)
     assert done.exit_code == 1
     assert "run this as the user of the server" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -242,6 +243,26 @@ def test_read_only_file_turns_history_off(tmp_path: Path, make_disk: MakeDisk) -
         status, text = health(program)
         assert status == 200
         assert text.startswith("degraded: the history is off: ")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_file_without_permission_turns_history_off(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    file = folder / "chat.db"
+    folder.mkdir()
+    with start(tmp_path, "--history", str(file)) as program:
+        for path, mode, why in (
+            (file, 0o400, "can't be read and written"),
+            (folder, 0o500, "its folder can't be written"),
+        ):
+            program.stop()
+            before = path.stat().st_mode
+            path.chmod(mode)
+            program.start()
+            path.chmod(before)
+            assert f"[!] History is off: {file}: {why}\n" in program.log
+            with program.log_in("alice") as alice:
+                assert alice.request("/history") == "[ERROR] Unknown command: /history (try /help)"
 
 
 def test_file_removed_while_running_is_replaced_by_a_new_one(tmp_path: Path) -> None:
