@@ -196,11 +196,12 @@ class UnreadNotifier:
         if before.count >= MAX_UNREAD:
             return before
         new = self._history.unread_in(reader, room, after=before.counted_to)
-        return Unread(
-            min(MAX_UNREAD, before.count + new.count),
-            min(MAX_UNREAD, before.mentions + new.mentions),
-            max(before.counted_to, new.counted_to),
-        )
+        count = before.count + new.count
+        if count >= MAX_UNREAD:
+            # Counted whole once more: the mentions are those among the first, as in `/unread`.
+            return self._history.unread_in(reader, room)
+        mentions = before.mentions + new.mentions
+        return Unread(count, mentions, max(before.counted_to, new.counted_to))
 
     def _take_back_new(self, watch: _Watch, position: ReadingPosition, changes: Commit) -> bool:
         """Forget the numbers that changed since notices were turned on, so that they are sent.

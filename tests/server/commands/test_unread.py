@@ -61,6 +61,19 @@ def test_unread_counting_stops_at_1000(kept: RunningServer) -> None:
     assert bob.request("/unread") == "[SERVER] Unread: lobby (1000+ @1)"
 
 
+def test_notice_of_more_than_1000_has_the_numbers_of_the_reply(kept: RunningServer) -> None:
+    alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
+    move(bob, "dev")
+    say(alice, *["hi"] * 990)
+    assert bob.request("/unread on") == "[SERVER] Unread on"
+    say(alice, "hi bob")
+    bob.expect("[SERVER] Unread: lobby (991 @1)")
+    say(alice, *["hi bob"] * 20)
+    while (notice := bob.read_line()) and "1000+" not in notice:
+        pass
+    assert notice == bob.request("/unread") == "[SERVER] Unread: lobby (1000+ @10)"
+
+
 def test_unread_notices_name_only_what_changed(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
     move(bob, "dev")
