@@ -33,6 +33,8 @@ class _Watch:
     """True until the numbers were counted for the first time. The session is sent none of those."""
     must_recount: bool = True
     """All rooms have to be counted, because the last pass failed or there was none."""
+    has_failed: bool = False
+    """True if the last count failed. Then the other sessions come first."""
     moves: int = 0
     """`ReadingPosition.moves` when `rooms` was read."""
     subscriptions: frozenset[str] = frozenset()
@@ -128,23 +130,33 @@ class UnreadNotifier:
         known, self._watches = self._watches, {}
         for session in self._hub.sessions_with_unread_notices():
             self._watches[session] = known.get(session) or _Watch(session)
-        is_complete = True
-        for watch in self._watches.values():
+        is_available = is_complete = True
+        for watch in sorted(self._watches.values(), key=lambda each: each.has_failed):
             if self._stop.is_set():
                 break
             position = self._hub.reading_position(watch.session)
-            if position is not None and not self._update(watch, position, changes):
-                watch.must_recount = True
-                is_complete = False
+            if position is None:
+                continue
+            try:
+                # Once one has waited 2 s for nothing: a thousand others would take half an hour.
+                if is_available and self._update(watch, position, changes):
+                    continue
+            except HistoryUnavailableError:
+                is_available = False
+                watch.has_failed = True
+            watch.must_recount = True
+            is_complete = False
         return is_complete
 
     def _update(self, watch: _Watch, position: ReadingPosition, changes: Commit) -> bool:
-        """Count what may have changed for a session and send it. Return False if that failed."""
+        """Count what may have changed for a session and send it.
+
+        Return False if there is more to send, or the numbers may be wrong by now. Raises
+        `HistoryUnavailableError`.
+        """
         assert self._hub is not None
-        try:
-            numbers = self._count(watch, position, changes)
-        except HistoryUnavailableError:
-            return False
+        numbers = self._count(watch, position, changes)
+        watch.has_failed = False
         if not watch.is_new:
             places = _changed_places(watch, numbers)
             if places:
