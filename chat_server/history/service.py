@@ -199,7 +199,7 @@ class HistoryService:
     def search(self, reader: Reader, words: Sequence[str]) -> Page:
         """Return the newest messages of the reader's room that contain all words."""
         try:
-            page = self._read(lambda store: store.search(reader, words))
+            page = self._read(lambda store: store.search(reader, words), in_index=True)
         except SearchTooSlowError:
             with self._counts_lock:
                 self._searches_cut += 1
@@ -289,15 +289,18 @@ class HistoryService:
         *,
         waits: bool = True,
         in_turn: bool = False,
+        in_index: bool = False,
     ) -> _T:
         """Read after everything recorded before the call is committed, unless not `waits`.
 
         `before`: only older messages are read, so newer ones need not be committed. `in_turn`: one
-        thread at a time, see `PageTurns`.
+        thread at a time, see `PageTurns`. `in_index`: and after that is in the index for searches.
         """
         deadline = time.monotonic() + self._wait_seconds
         if waits and (before is None or before > self._writer.committed + 1):
             self._ask(None, self._wait_seconds)
+        if in_index:
+            self._wait_for_index(deadline)
         try:
             if not in_turn:
                 return self._readers.run(read, deadline)
@@ -309,6 +312,19 @@ class HistoryService:
             if not isinstance(error, (StoreBusyError, StoreCorruptError)):
                 self._log_unreadable(error)
             raise HistoryUnavailableError from error
+
+    def _wait_for_index(self, deadline: float) -> None:
+        """Let the writer add everything that is committed to the index. It may be in there already.
+
+        In steps, between which the writer stores new messages. Raises `HistoryUnavailableError`.
+        """
+        has_more = [not self._writer.is_indexed]
+
+        def work() -> None:
+            has_more.append(self._store.require().index())
+
+        while has_more[-1]:
+            self._ask(work, max(0.0, deadline - time.monotonic()))
 
     def _log_unreadable(self, error: StoreError) -> None:
         now = time.monotonic()

@@ -176,6 +176,10 @@ class Store(Protocol):
         """True if the store can search."""
 
     @property
+    def is_indexed(self) -> bool:
+        """True if a search finds everything that is stored. Any thread may read it."""
+
+    @property
     def reader(self) -> StoreReader:
         """The reading side."""
 
@@ -199,7 +203,16 @@ class Store(Protocol):
         """
 
     def apply(self, batch: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
-        """Store a batch in one transaction, in its order. What was `dropped` is older."""
+        """Store a batch in one transaction, in its order. What was `dropped` is older.
+
+        A search may not find its messages before `index`.
+        """
+
+    def index(self) -> bool:
+        """Let searches find the newest messages: one step, a transaction of some milliseconds.
+
+        Return True if the next step has to do something, too.
+        """
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""

@@ -43,6 +43,13 @@ _CHECK_SECONDS: Final = 1.0
 _MAX_PRUNE_SECONDS: Final = 0.2
 """Longest time for the retention between two batches: a client waits at most 2 s for its page."""
 
+_INDEX_SECONDS: Final = 1.0
+"""At most so long after a message was stored, it is added to the index for searches. Adding costs
+as much as storing, and less in large steps. A search that comes before waits for it."""
+
+_INDEX_IDLE_SECONDS: Final = 0.2
+"""If nothing was recorded for so long, messages are added to the index at once."""
+
 _SUSPECT_ATTEMPTS: Final = 5
 """Attempts to store a batch that fails for another reason than the state of the disk. Then its
 records are stored one by one, so one bad record cannot block all later ones."""
@@ -101,6 +108,12 @@ class Writer:
         self._next_check = 0.0
         self._next_prune = 0.0
         self._pruned = False
+        self._index_at = 0.0
+        """When the newest messages are added to the index, if not before."""
+        self._next_index = 0.0
+        """Not before, after a step that could not be done."""
+        self._has_unindexed = False
+        """True if the last step was not enough."""
 
     # Any thread
 
@@ -108,6 +121,12 @@ class Writer:
     def is_alive(self) -> bool:
         """True if the thread runs."""
         return self._thread.is_alive()
+
+    @property
+    def is_indexed(self) -> bool:
+        """True if a search finds everything that is committed."""
+        store = self._store.current
+        return store is None or store.is_indexed
 
     def on_commit(self, notify: Callable[[Commit], None]) -> None:
         """Set what is called after each commit, by the writer's thread."""
@@ -172,7 +191,7 @@ class Writer:
             wake.wait(self._health.retry_seconds)
         elif self._health.is_paused:
             wake.wait(_CHECK_SECONDS)
-        elif not (self._has_backlog or self._pruned):
+        elif not (self._has_backlog or self._pruned or self._has_unindexed):
             if time.monotonic() - self._last_item > _ACTIVE_SECONDS:
                 queue.is_awaited = True
                 if queue.is_empty() and not self.is_commit_requested:
@@ -202,8 +221,10 @@ class Writer:
             self._fail_tasks()
             return
         stored = self._commit_batch()
-        is_due = time.monotonic() >= self._next_prune
-        if is_due and not (self._health.is_failing or self._stopping):
+        if self._health.is_failing or self._stopping:
+            return
+        self._index(time.monotonic())
+        if time.monotonic() >= self._next_prune:
             pruned = self._prune()
             # In a flood, one step removes less than a batch adds.
             until = time.monotonic() + _MAX_PRUNE_SECONDS
@@ -240,6 +261,8 @@ class Writer:
         """Commit the records of a batch, and empty it. Raises `StoreError`, with nothing stored."""
         if not (batch.records or batch.dropped):
             return
+        if store.is_indexed:
+            self._index_at = time.monotonic() + _INDEX_SECONDS
         started = time.perf_counter()
         try:
             commit = store.apply(batch.records, batch.dropped)
@@ -310,7 +333,25 @@ class Writer:
                 task.error = error
         task.done.set()
 
-    # Retention
+    # Upkeep
+
+    def _index(self, now: float) -> None:
+        """Do one step of adding messages to the index for searches, if it is time for that."""
+        store = self._store.current
+        self._has_unindexed = False
+        due = min(self._index_at, self._last_item + _INDEX_IDLE_SECONDS)
+        if store is None or store.is_indexed or now < max(due, self._next_index):
+            return
+        try:
+            self._has_unindexed = store.index()
+        except StoreBusyError:
+            pass
+        except StoreCorruptError as error:
+            self._handle(error)
+        except StoreError as error:
+            self._health.log_failure(str(error))
+        if not (store.is_indexed or self._has_unindexed):
+            self._next_index = now + _INDEX_SECONDS
 
     def _prune(self) -> int:
         """Do one step of the retention. Return how many messages it removed."""

@@ -1,5 +1,7 @@
 """Short forms for records and pages of the history."""
 
+from collections.abc import Sequence
+
 from chat_server.core.records import VisitEnded, VisitStarted
 from chat_server.core.values import PrivateMessageSent, PublishedMessages, Subscribed
 from chat_server.history import Hole, Page, PageRequest, PastMessage, Reader, Store
@@ -48,3 +50,15 @@ def texts(page: Page) -> list[str]:
 def room_stamps(store: Store, reader: Reader) -> list[int | str]:
     """Return what the newest page of the reader's room shows."""
     return shown(store.reader.room_page(reader, PageRequest(200)))
+
+
+def search(store: Store, reader: Reader, words: Sequence[str]) -> Page:
+    """Return what a search finds after all messages were added to the index."""
+    index(store)
+    return store.reader.search(reader, words)
+
+
+def index(store: Store) -> None:
+    """Let searches find everything that is stored."""
+    while store.index():
+        pass

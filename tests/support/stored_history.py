@@ -9,6 +9,7 @@ from chat_server.core import Record
 from chat_server.core.records import VisitEnded, VisitStarted
 from chat_server.core.values import PrivateMessageSent, PublishedMessages, Subscribed
 from chat_server.history.sqlite import SqliteStore
+from tests.support.history_records import index
 
 START = 1_795_000_000_000_000
 """The stamp of the first record: in November 2026."""
@@ -43,6 +44,7 @@ def write_history(path: Path, *records: Record, accounts: tuple[str, ...] = ()) 
     with closing(SqliteStore(path)) as store:
         store.start(dict.fromkeys(accounts or ("alice", "bob", "carol")))
         store.apply(records or RECORDS)
+        index(store)
     return path
 
 

@@ -33,6 +33,11 @@ class MemoryStore:
         self._reader = MemoryReader(self._state)
 
     @property
+    def is_indexed(self) -> bool:
+        """True: a search looks at all messages."""
+        return True
+
+    @property
     def reader(self) -> MemoryReader:
         """The reading side."""
         return self._reader
@@ -98,6 +103,10 @@ class MemoryStore:
         accounts = values.UserForgotten | records.AccountRenamed | records.AccountsChanged
         is_recount = any(isinstance(each, accounts) for each in batch)
         return Commit(frozenset(rooms), frozenset(recipients), is_recount)
+
+    def index(self) -> bool:
+        """Let searches find the newest messages. They do without."""
+        return False
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author."""

@@ -77,7 +77,7 @@ class Batch:
                 [(count, identity) for identity, count in counts.items()],
             )
         if has_search:
-            search_index.add(self._connection, last)
+            search_index.expect(self._connection, last)
 
     def _add_messages(self, run: values.PublishedMessages) -> None:
         room, author = self._names.room(run.room), self._names.account(run.author)

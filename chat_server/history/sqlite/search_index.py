@@ -1,11 +1,15 @@
 """The index of words: creation, filling, deletion and merging. In write transactions.
 
-It is an FTS5 table that holds no texts: its entries are added and deleted together with those of
-`message`, one statement for many rows. FTS5 only notes a deletion; what was deleted leaves the file
-when the parts of the index are merged. If its own merges were enough, the index would be twice as
-large as it needs to be before that happens. So after many deletions all parts are merged, in steps.
-A merge starts again if the index is changed, so meanwhile new messages are not added. They can be
-searched for when it is done, seconds later.
+It is an FTS5 table that holds no texts. New messages are not added with each commit, which would
+double its cost, but a little later in larger steps, see `fill`. Until then the file says which
+messages are missing, so a server that was killed adds them after its next start. Deleted messages
+are deleted here in the same transaction, one statement for many rows.
+
+FTS5 only notes a deletion; what was deleted leaves the file when the parts of the index are merged.
+If its own merges were enough, the index would be twice as large as it needs to be before that
+happens. So after many deletions all parts are merged, in steps. A merge starts again if the index
+is changed, so meanwhile new messages are not added. They can be searched for when it is done,
+seconds later.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ from typing import Final
 _MERGED_PAGES: Final = 250
 """Pages that one step of a merge writes: about 20 ms."""
 
-_FILLED_ROWS: Final = 5_000
-"""Messages that one step adds after a merge. More than are published meanwhile."""
+_FILLED_ROWS: Final = 2_000
+"""Messages that one step adds: about 10 ms, during which no message is stored. As many as one
+transaction stores, so the index catches up while messages are published."""
 
 _LEAST_DELETED: Final = 5_000
 """Fewer deletions are not worth a merge."""
@@ -26,10 +31,10 @@ _DELETED_SHARE: Final = 4
 """A merge begins when the deleted messages are a quarter of those in the index."""
 
 _UNINDEXED: Final = "unindexed_after"
-"""Key of the state while a merge is on its way: the id of the last message in the index."""
+"""Key of the state while messages are missing: the id of the last message in the index."""
 
-_MERGED: Final = "is_merged"
-"""Key of the state when the parts are merged, and only the messages since then are missing."""
+_MERGING: Final = "is_merging"
+"""Key of the state while a merge is on its way."""
 
 _DELETED: Final = "deleted_words"
 """Key of the state: how many messages were deleted from the index since the last merge."""
@@ -67,15 +72,44 @@ def prepare(connection: sqlite3.Connection, has_search: bool) -> None:
             " columnsize = 0, tokenize = 'unicode61 remove_diacritics 2')"
         )
     connection.execute("INSERT INTO search_index(search_index) VALUES('rebuild')")
-    for key in ("search_is_stale", _UNINDEXED, _MERGED, _DELETED):
+    for key in ("search_is_stale", _UNINDEXED, _MERGING, _DELETED):
         _unset(connection, key)
 
 
-def add(connection: sqlite3.Connection, after: int) -> None:
-    """Add the messages with ids above `after`, unless a merge is on its way."""
-    if _get(connection, _UNINDEXED) is None:
-        # One statement: FTS5 writes its index at the end of each.
-        _fill(connection, after, 2**63 - 1)
+def is_complete(connection: sqlite3.Connection) -> bool:
+    """Return True if no message is missing."""
+    return _get(connection, _UNINDEXED) is None
+
+
+def expect(connection: sqlite3.Connection, after: int) -> None:
+    """Note that the messages with ids above `after` are missing, which were stored just now."""
+    connection.execute("INSERT OR IGNORE INTO state VALUES(?, ?)", (_UNINDEXED, after))
+
+
+def fill(connection: sqlite3.Connection) -> bool:
+    """Add up to 2,000 missing messages. Return True if the next step has to add some, too.
+
+    Does nothing while a merge is on its way.
+    """
+    indexed = _get(connection, _UNINDEXED)
+    if indexed is None or is_merging(connection):
+        return False
+    (last, count) = connection.execute(
+        "SELECT max(id), count(*) FROM (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)",
+        (indexed, _FILLED_ROWS),
+    ).fetchone()
+    if count:
+        connection.execute(
+            # One statement: FTS5 writes its index at the end of each.
+            "INSERT INTO search_index(rowid, text, scope)"
+            " SELECT id, text, scope FROM search_content WHERE id > ? AND id <= ?",
+            (indexed, last),
+        )
+    if count < _FILLED_ROWS:
+        _unset(connection, _UNINDEXED)
+        return False
+    _set(connection, _UNINDEXED, last)
+    return True
 
 
 def remove(connection: sqlite3.Connection, ids: str) -> None:
@@ -95,7 +129,7 @@ def remove(connection: sqlite3.Connection, ids: str) -> None:
 
 def is_merging(connection: sqlite3.Connection) -> bool:
     """Return True if a merge is on its way."""
-    return _get(connection, _UNINDEXED) is not None
+    return _get(connection, _MERGING) is not None
 
 
 def start_merge(connection: sqlite3.Connection) -> bool:
@@ -103,45 +137,22 @@ def start_merge(connection: sqlite3.Connection) -> bool:
     deleted = _get(connection, _DELETED) or 0
     if deleted < _LEAST_DELETED:
         return False
-    (stored, last) = connection.execute(
-        "SELECT (SELECT sum(messages) FROM room), (SELECT max(id) FROM message)"
-    ).fetchone()
+    (stored,) = connection.execute("SELECT sum(messages) FROM room").fetchone()
     if deleted * _DELETED_SHARE < (stored or 0):
         return False
-    _set(connection, _UNINDEXED, last or 0)
+    _set(connection, _MERGING, 1)
     _set(connection, _DELETED, 0)
     return True
 
 
 def continue_merge(connection: sqlite3.Connection) -> None:
-    """Do one step: merge some pages, or add messages that came meanwhile."""
-    if _get(connection, _MERGED) is None:
-        before = connection.total_changes
-        connection.execute(
-            "INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", (-_MERGED_PAGES,)
-        )
-        if connection.total_changes - before < 2:  # documented: nothing was left to merge
-            _set(connection, _MERGED, 1)
-        return
-    indexed = _get(connection, _UNINDEXED) or 0
-    (last, count) = connection.execute(
-        "SELECT max(id), count(*) FROM (SELECT id FROM message WHERE id > ? ORDER BY id LIMIT ?)",
-        (indexed, _FILLED_ROWS),
-    ).fetchone()
-    if count:
-        _fill(connection, indexed, last)
-        _set(connection, _UNINDEXED, last)
-    if count < _FILLED_ROWS:
-        _unset(connection, _UNINDEXED)
-        _unset(connection, _MERGED)
-
-
-def _fill(connection: sqlite3.Connection, after: int, last: int) -> None:
+    """Do one step: merge some pages."""
+    before = connection.total_changes
     connection.execute(
-        "INSERT INTO search_index(rowid, text, scope)"
-        " SELECT id, text, scope FROM search_content WHERE id > ? AND id <= ?",
-        (after, last),
+        "INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", (-_MERGED_PAGES,)
     )
+    if connection.total_changes - before < 2:  # documented: nothing was left to merge
+        _unset(connection, _MERGING)
 
 
 def _get(connection: sqlite3.Connection, key: str) -> int | None:

@@ -74,12 +74,19 @@ class SqliteStore:
         self._names: Final = Names(self._connection)
         self._is_changed_outside = False
         """True until the next batch, after another process has changed the file."""
+        self._is_indexed = False
+        """False if messages may be missing in the index of words. A look is needed at first."""
         self._reader: Final = SqliteReader(self.path, history_from, read_timeout)
 
     @property
     def has_search(self) -> bool:
         """True if the SQLite library has FTS5."""
         return self._has_search
+
+    @property
+    def is_indexed(self) -> bool:
+        """True if a search finds everything that is stored. Any thread may read it."""
+        return self._is_indexed or not self._has_search
 
     @property
     def reader(self) -> SqliteReader:
@@ -126,6 +133,7 @@ class SqliteStore:
 
     def apply(self, batch: Sequence[Record], dropped: Sequence[DroppedMessages] = ()) -> Commit:
         """Store a batch in one transaction, in its order."""
+        self._is_indexed = False  # before the commit: then a reader looks for the messages
         with self._transaction():
             changes = Batch(self._connection, self._names)
             commit = changes.store(batch, dropped, self._has_search)
@@ -133,6 +141,16 @@ class SqliteStore:
             self._is_changed_outside = False
             return replace(commit, is_recount=True)
         return commit
+
+    def index(self) -> bool:
+        """Let searches find the newest messages: one step."""
+        if self.is_indexed:
+            return False
+        with self._transaction():
+            has_more = search_index.fill(self._connection)
+            is_complete = search_index.is_complete(self._connection)
+        self._is_indexed = is_complete
+        return has_more
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author."""

@@ -32,7 +32,7 @@ from chat_server.history.sqlite.erasure import delete_messages
 from chat_server.history.sqlite.names import Names, find_account, find_room
 from chat_server.history.sqlite.retention import prune, used_bytes
 from chat_server.history.sqlite.schema import VERSION, check_file
-from chat_server.history.sqlite.search_index import can_search, continue_merge, is_merging
+from chat_server.history.sqlite.search_index import can_search, continue_merge, fill, is_merging
 from chat_server.history.store import (
     PRUNE_ROWS,
     NotHistoryFileError,
@@ -155,9 +155,13 @@ class HistoryUpkeep:
         """
         if not self._has_search():
             return
-        while is_merging(self._connection):  # the index is not complete until then
+        has_more = True
+        while has_more:  # the index is not complete until then
             with write_transaction(self._connection):
-                continue_merge(self._connection)
+                if is_merging(self._connection):
+                    continue_merge(self._connection)
+                else:
+                    has_more = fill(self._connection)
         try:
             self._run("INSERT INTO search_index(search_index, rank) VALUES('integrity-check', 1)")
         except sqlite3.DatabaseError as error:

@@ -11,6 +11,7 @@ from tests.support.history_records import (
     reads,
     room_stamps,
     said,
+    search,
     sent,
     shown,
     texts,
@@ -18,7 +19,7 @@ from tests.support.history_records import (
 
 
 def found(store: Store, *words: str, reader: str = "bob", room: str = "lobby") -> list[int | str]:
-    return shown(store.reader.search(reads(reader, "*", room=room), words))
+    return shown(search(store, reads(reader, "*", room=room), words))
 
 
 def test_search_finds_messages_with_all_words_in_rising_order(store: Store) -> None:
@@ -31,17 +32,16 @@ def test_search_finds_messages_with_all_words_in_rising_order(store: Store) -> N
 def test_search_finds_only_what_the_reader_may_read(store: Store) -> None:
     store.apply([said("alice", 1, "word"), said("carol", 2, "word"), said("bob", 3, "word")])
     store.apply([said("alice", 4, "word", room="dev"), sent("alice", "bob", 5, "word")])
-    search = store.reader.search
-    assert shown(search(reads("bob", "alice"), ["word"])) == [1, 3]
-    assert shown(search(reads("bob"), ["word"])) == [3]
-    assert shown(search(reads("eve"), ["word"])) == []
-    assert shown(search(reads("bob", "*", room="dev"), ["word"])) == [4]
-    assert shown(search(reads("bob", "*", room="nowhere"), ["word"])) == []
+    assert shown(search(store, reads("bob", "alice"), ["word"])) == [1, 3]
+    assert shown(search(store, reads("bob"), ["word"])) == [3]
+    assert shown(search(store, reads("eve"), ["word"])) == []
+    assert shown(search(store, reads("bob", "*", room="dev"), ["word"])) == [4]
+    assert shown(search(store, reads("bob", "*", room="nowhere"), ["word"])) == []
 
 
 def test_search_returns_newest_twenty(store: Store) -> None:
     store.apply([said("alice", 1, *["word"] * 30)])
-    page = store.reader.search(reads("bob", "*"), ["word"])
+    page = search(store, reads("bob", "*"), ["word"])
     assert shown(page) == list(range(11, 31))
 
 

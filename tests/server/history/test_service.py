@@ -90,6 +90,71 @@ def test_read_waits_until_everything_recorded_before_is_stored(open_service: Ope
     assert len(texts(history)) == 100
 
 
+def test_search_finds_everything_recorded_before_it(open_service: Open) -> None:
+    history = open_service(history_commit_seconds=1000.0)
+    for number in range(1, 31):
+        history.record(run(number * 10, f"word{number}"))
+        assert found(history, f"word{number}") == [f"word{number}"]
+
+
+def test_search_finds_everything_of_a_flood(open_service: Open) -> None:
+    history = open_service()
+    done = threading.Event()
+
+    def publish() -> None:
+        stamp = 1_000_000
+        while not done.is_set():
+            history.record(run(stamp, *["flood"] * 500))
+            stamp += 500
+            time.sleep(0.01)
+
+    history.record(run(1, *["flood"] * 9_000, "old"))
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        assert found(history, "old") == ["old"]
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_messages_are_added_to_the_index_without_a_search(
+    open_service: Open, tmp_path: Path
+) -> None:
+    history = open_service()
+    history.record(run(10, *["word"] * 4_100))
+    assert len(texts(history)) == 200
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as other:
+        count = "SELECT count(*) FROM search_index WHERE search_index MATCH 'word'"
+        until(lambda: other.execute(count).fetchone() == (4_100,))
+
+
+def test_search_fails_while_new_messages_cannot_be_added_to_the_index(
+    open_service: Open, tmp_path: Path
+) -> None:
+    history = open_service(history_wait_seconds=0.2)
+    with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
+        history.record(run(10, "word"))
+        until(lambda: _available(history) == ["word"])
+        other.execute("BEGIN IMMEDIATE")
+        history.record(run(20, "word"))
+        with pytest.raises(HistoryUnavailableError):
+            found(history, "word")
+        other.execute("ROLLBACK")
+    until(lambda: _found(history, "word") == ["word", "word"])
+
+
+def found(history: HistoryService, word: str) -> list[str]:
+    page = history.search(ALICE, [word])
+    return [entry.text for entry in page.entries if isinstance(entry, PastMessage)]
+
+
+def _found(history: HistoryService, word: str) -> list[str]:
+    with suppress(HistoryUnavailableError):
+        return found(history, word)
+    return []
+
+
 def test_read_of_older_messages_does_not_wait(open_service: Open, tmp_path: Path) -> None:
     history = open_service(history_wait_seconds=0.2)
     history.record(run(10, "one", "two"))

@@ -13,7 +13,7 @@ from chat_server.core import Record
 from chat_server.history import PageRequest, Retention
 from chat_server.history.sqlite import SqliteStore, pages, search, unread
 from chat_server.history.sqlite.connections import open_reader
-from tests.support.history_records import entered, followed, reads, said, sent
+from tests.support.history_records import entered, followed, index, reads, said, sent
 
 START = HistoryFrom.START
 Read = Callable[[sqlite3.Connection], object]
@@ -54,6 +54,7 @@ def fill(path: Path, messages: int) -> Path:
         # In small batches: the index of words has as many parts as after hours.
         for stamp in range(500, messages + 500, 500):
             store.apply([said("alice", stamp, *["word in every message"] * 500)])
+            index(store)
     return path
 
 

@@ -33,10 +33,12 @@ from tests.support.history_records import (
     DAY,
     entered,
     followed,
+    index,
     left,
     reads,
     room_stamps,
     said,
+    search,
     sent,
     shown,
 )
@@ -257,8 +259,8 @@ def test_search_that_takes_too_long_is_cut(path: Path) -> None:
         store.apply([said(name, stamp, room="dev") for stamp, name in enumerate(authors)])
         store.apply([said("alice", 1000, *["word"] * 9_000)])
         with pytest.raises(SearchTooSlowError):
-            store.reader.search(reads("bob", *authors), ["word"])
-        assert len(store.reader.search(reads("bob", "*"), ["word"]).entries) == 20
+            search(store, reads("bob", *authors), ["word"])
+        assert len(search(store, reads("bob", "*"), ["word"]).entries) == 20
 
 
 # Schema
@@ -326,7 +328,7 @@ def test_file_of_each_version_can_be_used(version: int, path: Path) -> None:
     with closing(SqliteStore(path)) as store:
         assert store.start(dict.fromkeys(("alice", "bob", "carol"))) == []
         assert len(room_stamps(store, reads("bob", "alice"))) == 3
-        found = store.reader.search(reads("carol", "*"), ["badgers"])
+        found = search(store, reads("carol", "*"), ["badgers"])
         newest = store.saved_state().last_stamp
         store.apply([said("carol", newest, "new")])
         assert room_stamps(store, reads("carol"))[-1] == newest
@@ -366,33 +368,76 @@ def test_index_of_words_is_rebuilt_after_server_without_fts5(path: Path) -> None
         store.erase_message(2, "alice", is_operator=False)
         store.apply([said("alice", 3, "later")])
     with closing(SqliteStore(path)) as store:
-        search = store.reader.search
-        hits = [shown(search(reads("alice"), [word])) for word in ("first", "erased", "later")]
+        reader = reads("alice")
+        hits = [shown(search(store, reader, [word])) for word in ("first", "erased", "later")]
         assert hits == [[1], [], [3]]
         check(store)
+
+
+def test_message_is_found_once_it_is_in_the_index(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        index(store)
+        store.apply([said("alice", 1, "word")])
+        assert not store.is_indexed
+        assert shown(store.reader.search(reads("alice"), ["word"])) == []
+        index(store)
+        assert shown(store.reader.search(reads("alice"), ["word"])) == [1]
+
+
+def test_index_adds_what_was_missing_when_the_store_was_closed(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.apply([said("alice", 1, "word")])
+        index(store)
+        store.apply([said("alice", 2, "word", "word")])
+        store.apply([said("alice", 4, "word")])
+    with closing(SqliteStore(path)) as store:
+        store.apply([said("alice", 5, "word")])
+        assert store.erase_message(3, "alice", is_operator=False) == "alice"
+        assert shown(search(store, reads("alice"), ["word"])) == [1, 2, 4, 5]
+        check(store)
+
+
+def test_index_adds_messages_in_steps(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.apply([said("alice", 1, *["word"] * 4_100)])
+        assert [store.index() for _ in range(4)] == [True, True, False, False]
+        assert store.is_indexed
+        assert len(search(store, reads("alice"), ["word"]).entries) == 20
+        check(store)
+
+
+def test_check_adds_what_is_missing_in_the_index(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.apply([said("alice", 1, *["word"] * 2_100)])
+    with HistoryUpkeep(path) as upkeep:
+        upkeep.check_search()
+    with closing(SqliteStore(path)) as store:
+        assert not store.index()
+        assert len(store.reader.search(reads("alice"), ["word"]).entries) == 20
 
 
 def test_messages_during_merge_of_index_are_found_after_it(path: Path) -> None:
     with closing(SqliteStore(path)) as store:
         for batch in range(8):
             store.apply([said("alice", 1 + 1000 * batch, *["word"] * 1000)])
+        index(store)
         retention = Retention(days=0, messages=2_000)
         steps = 0
         while (
-            store._connection.execute(
-                "SELECT 1 FROM state WHERE key = 'unindexed_after'"
-            ).fetchone()
+            store._connection.execute("SELECT 1 FROM state WHERE key = 'is_merging'").fetchone()
             is None
         ):
             assert store.prune(retention, DAY).has_more
         store.apply([said("alice", 9_001, "late")])
         assert store.erase_message(9_001, "alice", is_operator=False) == "alice"
         store.apply([said("alice", 9_002, "late"), said("alice", 9_003, "late")])
+        assert not store.index()
+        assert not store.is_indexed
         assert store.erase_message(7_000, "alice", is_operator=False) == "alice"
         while store.prune(retention, DAY).has_more:
             steps += 1
         assert steps > 1
-        assert shown(store.reader.search(reads("alice"), ["late"])) == [9_002, 9_003]
+        assert shown(search(store, reads("alice"), ["late"])) == [9_002, 9_003]
         check(store)
 
 
@@ -464,7 +509,7 @@ def test_history_from_account_begins_with_its_creation(path: Path) -> None:
         assert room_stamps(store, reads("bob", "*")) == [day]
         assert room_stamps(store, reads("eve", "*")) == [day - 1, day]
         assert room_stamps(store, reads("not yet compared", "*")) == []
-        assert shown(store.reader.search(reads("bob", "*"), ["word"])) == [day]
+        assert shown(search(store, reads("bob", "*"), ["word"])) == [day]
         unread = store.reader.unread_in(reads("bob", "*", room="dev"), "lobby", 0)
         assert (unread.count, unread.mentions) == (1, 1)
 
@@ -475,7 +520,7 @@ def test_history_from_visit_begins_with_first_visit_to_the_room(path: Path) -> N
         store.apply([left("bob", 3), said("alice", 4, "word"), entered("bob", 4)])
         reader = reads("bob", "*")
         assert room_stamps(store, reader) == [2, 4]
-        assert shown(store.reader.search(reader, ["word"])) == [2, 4]
+        assert shown(search(store, reader, ["word"])) == [2, 4]
         assert room_stamps(store, reads("eve", "*")) == []
         page = store.reader.room_page(reader, PageRequest(1))
         assert page.earlier == 4

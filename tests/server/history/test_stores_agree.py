@@ -25,6 +25,7 @@ from chat_server.core.values import (
 from chat_server.history import DroppedMessages, PageRequest, Reader, Retention, Store
 from chat_server.history.memory import MemoryStore
 from chat_server.history.sqlite import SqliteStore
+from tests.support.history_records import search
 
 MINUTE = 60_000_000
 START = 100 * 24 * 60 * MINUTE
@@ -152,7 +153,7 @@ class Pair:
                     for request in requests:
                         found[reader, request] = reading.room_page(reader, request)
                     for words in (["ann"], ["APFEL"], ["foo-bar", "x"], ["bar", "c++"], ["!"]):
-                        found[reader, *words] = reading.search(reader, words)
+                        found[reader, *words] = search(store, reader, words)
                     for after in (None, middle):
                         found[reader, after] = reading.unread_in(reader, room, after)
                 found[user, followed] = reading.unread_private(Reader(user, "x", followed))
