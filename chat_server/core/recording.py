@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chat_server.core.records import DISORDERLY_SPAN, Record, VisitEnded, VisitStarted
+from chat_server.core.rooms import Session
 from chat_server.core.state import HubState
 from chat_server.core.values import (
     AccountRenamed,
@@ -43,18 +44,26 @@ def _of_end(state: HubState[Any], event: SessionEnded) -> tuple[Record, ...]:
         return ()
     if event.is_orderly:
         stamp = state.last_stamp if event.read_to is None else event.read_to
-    else:
-        stamp = _disorderly_end(state.last_stamp, event.time)
-    return (VisitEnded(event.user, session.room.name, stamp, event.is_orderly),)
+        return (VisitEnded(event.user, session.room.name, stamp, True),)
+    return _disorderly_end(session, state.last_stamp, event.time)
 
 
-def _disorderly_end(last_stamp: int, time: int | None) -> int:
-    """Return the stamp of an end from which the read marker is set back.
+def _disorderly_end(
+    session: Session[Any], last_stamp: int, time: int | None
+) -> tuple[VisitEnded, ...]:
+    """Return the ends of all visits of a session whose last messages may not have arrived.
 
-    The marker must not be above the newest stamp: after the clock was set back, the next messages
-    are right behind it.
+    Their stamp is that from which the read markers are set back. The markers must not be above the
+    newest stamp: after the clock was set back, the next messages are right behind it.
     """
-    return last_stamp if time is None else max(last_stamp, min(time, last_stamp + DISORDERLY_SPAN))
+    end = last_stamp if time is None else max(last_stamp, min(time, last_stamp + DISORDERLY_SPAN))
+    now = session.room.name
+    left = [
+        room
+        for room, stamp in session.left.items()
+        if room != now and stamp > end - DISORDERLY_SPAN
+    ]
+    return tuple(VisitEnded(session.user, room, end, False) for room in (now, *left))
 
 
 def _of_move(state: HubState[Any], event: Joined) -> tuple[Record, ...]:
@@ -63,7 +72,7 @@ def _of_move(state: HubState[Any], event: Joined) -> tuple[Record, ...]:
         return ()
     return (
         VisitEnded(event.user, session.room.name, state.last_stamp, True),
-        VisitStarted(event.user, event.room, state.last_stamp),
+        VisitStarted(event.user, event.room, state.last_stamp, event.room in session.left),
     )
 
 
@@ -81,10 +90,10 @@ def _of_unsubscription(state: HubState[Any], event: Unsubscribed) -> tuple[Recor
 
 
 def _of_shut_down(state: HubState[Any], event: ShutDown) -> tuple[Record, ...]:
-    stamp = _disorderly_end(state.last_stamp, event.time)
     return tuple(
-        VisitEnded(user, session.room.name, stamp, False)
-        for user, session in state.sessions.items()
+        ended
+        for session in state.sessions.values()
+        for ended in _disorderly_end(session, state.last_stamp, event.time)
     )
 
 

@@ -34,7 +34,7 @@ __all__ = [
 
 
 DISORDERLY_SPAN: Final = 120_000_000
-"""After an end that is not orderly, the read marker goes back by this, in microseconds. A session
+"""After an end that is not orderly, the read markers go back by this, in microseconds. A session
 that vanishes is noticed after at most this time, and until then messages are sent into nothing."""
 
 
@@ -46,11 +46,18 @@ class VisitStarted:
     room: str
     stamp: int
     """The newest stamp of the server at that moment."""
+    is_return: bool = False
+    """True if the user left the room a moment ago in the same session. Then the read marker may
+    still go back to where it was at the first entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisitEnded:
-    """A user left a room, or the session ended in it."""
+    """A user left a room, or the session ended in it, or soon after the user had left it.
+
+    The last is recorded only if the session did not end orderly. The messages before the user left
+    may not have arrived either.
+    """
 
     user: str
     room: str

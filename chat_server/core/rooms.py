@@ -7,11 +7,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, Generic
 
+from chat_server.core.records import DISORDERLY_SPAN
 from chat_server.core.values import ReceiverT
 from chat_server.wire import EVERYONE
 
 _TRAIL: Final = 16
 """Most rooms in the trail of a session. After more moves, all unread numbers are counted again."""
+
+_MAX_LEFT: Final = 100
+"""Most rooms that a session has left and that may count as not read if it breaks. A client may move
+many times a second, so without a bound they would take much memory."""
 
 
 class Session(Generic[ReceiverT]):
@@ -21,6 +26,7 @@ class Session(Generic[ReceiverT]):
         "ended",
         "entered",
         "host",
+        "left",
         "moves",
         "newest_private",
         "presence",
@@ -61,6 +67,9 @@ class Session(Generic[ReceiverT]):
         """How often the user has changed the room."""
         self.trail: deque[str] = deque(maxlen=_TRAIL)
         """The rooms that the user left last, the latest at the end."""
+        self.left: dict[str, int] = {}
+        """The newest stamp when the user left a room, by room, the latest at the end. Those that
+        may count as not read if the session breaks, at most `_MAX_LEFT`."""
         self.entered = stamp
         """The newest stamp when the user entered the room, or turned stamps on if that was later.
         Messages of the room above it were delivered live."""
@@ -71,6 +80,14 @@ class Session(Generic[ReceiverT]):
         """The stamp of the last private message that was delivered to the session."""
         self.ended = threading.Event()
         """Set under the hub's lock when the session is over. Its client's thread waits for it."""
+
+    def note_left(self, stamp: int) -> None:
+        """Remember that the user leaves the room now. `stamp`: the newest one of the server."""
+        left = self.left
+        left.pop(self.room.name, None)
+        left[self.room.name] = stamp
+        while len(left) > _MAX_LEFT or next(iter(left.values())) < stamp - DISORDERLY_SPAN:
+            del left[next(iter(left))]
 
 
 class Room(Generic[ReceiverT]):

@@ -196,6 +196,7 @@ class HubState(Generic[ReceiverT]):
         old = session.room
         session.moves += 1
         session.trail.append(old.name)
+        session.note_left(self.last_stamp)
         self._leave_room(session)
         room = self.rooms.get(event.room)
         if room is None:

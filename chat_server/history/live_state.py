@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from chat_server.core import Record, records, values
 
@@ -39,7 +40,7 @@ class LiveState:
                     self._subscriptions[new] = self._subscriptions.pop(old)
                 visit = self._visits.pop(old, None)
                 if visit is not None:
-                    self._visits[new] = records.VisitStarted(new, visit.room, visit.stamp)
+                    self._visits[new] = replace(visit, user=new)
                 for names in self._subscriptions.values():
                     if old in names:
                         names.remove(old)

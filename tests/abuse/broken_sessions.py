@@ -148,8 +148,6 @@ class BrokenSessions:
     """The users, their sessions and the load."""
 
     session_kind: type[CatchUpSession] = CatchUpSession
-    waits_for_moves = False
-    """True: no session breaks off between a request to move and its reply."""
 
     def __init__(self, port: int, *, sessions: int, seed: int, always_asks_late: bool = False):
         """`sessions`: how many sessions break off.
@@ -217,10 +215,12 @@ class BrokenSessions:
                 self._drop(user, now)
             elif session in self._closing:
                 pass
-            elif now >= self._ends[user] and not (self.waits_for_moves and session.is_moving):
+            elif now >= self._ends[user]:
                 self._break_off(user, session, now)
             elif self._may_move(session) and self._random.random() < 0.05:
                 session.join(self._random.choice([room for room in ROOMS if room != session.room]))
+                if self._random.random() < 0.3:
+                    self._ends[user] = now  # in the middle of the move, or right behind it
         for older in [older for older in self._older if older.has_ended or not older.reads]:
             if not older.reads:
                 # Its program is stopped until the newer login has had its reply.
@@ -342,17 +342,15 @@ class BrokenNetcatSessions(BrokenSessions):
     """
 
     session_kind = NetcatSession
-    # A user that leaves a room by a command has read it, according to the contract. What arrives
-    # there before the reply is lost if the session breaks off right now.
-    waits_for_moves = True
 
     def _choose_ending(self, session: CatchUpSession) -> BreakOff:
         ending = super()._choose_ending(session)
         if ending is BreakOff.FIN:
             ending = BreakOff.CLOSE  # a user reads everything that the client has received
-        if session.has_caught_up:
+        if session.has_caught_up and not session.is_moving:
             return ending
-        # A command or a close would say that the user has read the pages that are still to come.
+        # A command or a close would say that the user has read the pages that are still to come,
+        # also those of the room that the user moves to.
         return ending if ending in BROKEN_IN_A_PAGE else BreakOff.RESET
 
     def _compare(self) -> None:

@@ -19,8 +19,8 @@ def sent(
     return PrivateMessageSent(author, recipient, text, stamp, is_kept=is_kept)
 
 
-def entered(user: str, stamp: int, room: str = "lobby") -> VisitStarted:
-    return VisitStarted(user, room, stamp)
+def entered(user: str, stamp: int, room: str = "lobby", *, is_return: bool = False) -> VisitStarted:
+    return VisitStarted(user, room, stamp, is_return)
 
 
 def left(user: str, stamp: int, room: str = "lobby", *, is_orderly: bool = True) -> VisitEnded:

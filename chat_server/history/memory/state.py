@@ -27,6 +27,8 @@ class Visit:
     """The visits of a user to a room."""
 
     marker: int
+    marker_at_entry: int
+    """The marker is never set back before this one."""
     last: int
     """The stamp of the last entry or end."""
     is_open: bool = True

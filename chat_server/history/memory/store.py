@@ -60,10 +60,10 @@ class MemoryStore:
 
     def start(self, accounts: Mapping[str, str | None]) -> list[str]:
         """End the visits that a crash left open, and match the accounts."""
+        newest = self._state.newest
         for account in self._state.accounts:
-            for room, visit in account.visits.items():
-                if visit.is_open:
-                    newest = self._state.newest
+            if any(visit.is_open for visit in account.visits.values()):
+                for room in account.visits:
                     self._end_visit(records.VisitEnded(account.name, room, newest, False))
         return self.match_accounts(accounts)
 
@@ -195,7 +195,9 @@ class MemoryStore:
 
     def _start_visit(self, visit: records.VisitStarted) -> None:
         visits = self._state.account(visit.user).visits
-        entered = visits.setdefault(visit.room, Visit(visit.stamp, visit.stamp))
+        entered = visits.setdefault(visit.room, Visit(visit.stamp, visit.stamp, visit.stamp))
+        if not visit.is_return and entered.marker <= visit.stamp:  # otherwise it was stored before
+            entered.marker_at_entry = entered.marker
         entered.last, entered.is_open = visit.stamp, True
         oldest = sorted(visits, key=lambda room: (visits[room].is_open, visits[room].last))
         for room in oldest[: max(0, len(visits) - MAX_VISITS)]:
@@ -209,9 +211,14 @@ class MemoryStore:
             return
         since = ended.stamp - DISORDERLY_SPAN
         if visit := user.visits.get(ended.room):
+            if ended.is_orderly:
+                visit.marker = max(visit.marker, ended.stamp)
+            else:
+                read_to = max(visit.marker_at_entry, since)
+                visit.marker = read_to if visit.is_open else min(visit.marker, read_to)
+            if ended.is_orderly or visit.is_open:
+                visit.last = max(visit.last, ended.stamp)
             visit.is_open = False
-            visit.last = max(visit.last, ended.stamp)
-            visit.marker = max(visit.marker, ended.stamp if ended.is_orderly else since)
         if not ended.is_orderly:
             for message in self._state.messages:
                 if message.recipient is user and not message.is_kept and message.stamp > since:

@@ -115,12 +115,15 @@ class Batch:
         user, room = self._names.account(visit.user), self._names.room(visit.room)
         self._see(visit.stamp)
         known = self._connection.execute(
-            "UPDATE visit SET last = ?, is_open = 1 WHERE account = ? AND room = ?",
-            (visit.stamp, user, room),
+            # A marker above the stamp: the batch is stored again, so the visit has ended before.
+            "UPDATE visit SET last = ?1, is_open = 1, marker_at_entry = CASE"
+            " WHEN ?2 OR marker > ?1 THEN marker_at_entry ELSE marker END"
+            " WHERE account = ?3 AND room = ?4",
+            (visit.stamp, visit.is_return, user, room),
         ).rowcount
         if not known:
             self._connection.execute(
-                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?3, 1)", (user, room, visit.stamp)
+                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?3, ?3, 1)", (user, room, visit.stamp)
             )
             self._connection.execute(
                 "DELETE FROM visit WHERE account = ?1 AND room IN (SELECT room FROM visit"
@@ -134,8 +137,15 @@ class Batch:
         if user is None:
             return
         room = find_room(self._connection, visit.room)
-        end_visit(self._connection, user, room, visit.stamp, visit.is_orderly)
-        if not visit.is_orderly and mark_unread(self._connection, user, visit.stamp):
+        if visit.is_orderly:
+            self._connection.execute(
+                "UPDATE visit SET is_open = 0, last = max(last, ?1), marker = max(marker, ?1)"
+                " WHERE account = ?2 AND room = ?3",
+                (visit.stamp, user, room),
+            )
+            return
+        set_markers_back(self._connection, user, visit.stamp, room)
+        if mark_unread(self._connection, user, visit.stamp):
             self._recipients.add(visit.user)
 
     def _subscribe(self, event: values.Subscribed) -> None:
@@ -195,15 +205,21 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
 """What stores a record, by its type."""
 
 
-def end_visit(
-    connection: sqlite3.Connection, user: int, room: int | None, stamp: int, is_orderly: bool
+_SET_BACK: Final = (
+    "UPDATE visit SET is_open = 0, last = max(last, iif(is_open, ?1, last)),"
+    # An open visit has not moved its marker yet. One that has ended never moves it forward.
+    " marker = iif(is_open, max(marker_at_entry, ?2), min(marker, max(marker_at_entry, ?2)))"
+    " WHERE account = ?3"
+)
+"""Close a visit after an end that is not orderly. `?1`: its stamp. `?2`: read up to here."""
+
+
+def set_markers_back(
+    connection: sqlite3.Connection, user: int, stamp: int, room: int | None
 ) -> None:
-    """Close a visit and move its read marker, never back."""
-    connection.execute(
-        "UPDATE visit SET is_open = 0, last = max(last, ?1), marker = max(marker, ?2)"
-        " WHERE account = ?3 AND room = ?4",
-        (stamp, stamp if is_orderly else stamp - DISORDERLY_SPAN, user, room),
-    )
+    """Close a visit whose last messages may not have arrived, or that of a room left before."""
+    since = stamp - DISORDERLY_SPAN
+    connection.execute(f"{_SET_BACK} AND room = ?4", (stamp, since, user, room))
 
 
 def mark_unread(connection: sqlite3.Connection, user: int, stamp: int) -> int:
@@ -216,10 +232,13 @@ def mark_unread(connection: sqlite3.Connection, user: int, stamp: int) -> int:
 
 
 def end_open_visits(connection: sqlite3.Connection) -> None:
-    """End the visits that a crash has left open, as not orderly, with the newest stamp."""
+    """End the visits that a crash has left open, as not orderly, with the newest stamp.
+
+    It is not known which rooms a user has left in the last session, so it may be more of them.
+    """
     stamp = newest_stamp(connection)
-    for user, room in connection.execute(
-        "SELECT account, room FROM visit WHERE is_open = 1"
+    for (user,) in connection.execute(
+        "SELECT DISTINCT account FROM visit WHERE is_open = 1"
     ).fetchall():
-        end_visit(connection, user, room, stamp, is_orderly=False)
+        connection.execute(_SET_BACK, (stamp, stamp - DISORDERLY_SPAN, user))
         mark_unread(connection, user, stamp)

@@ -51,10 +51,12 @@ STEPS: Final[Sequence[Step]] = (
         "CREATE UNIQUE INDEX private_by_conversation ON private(conversation, stamp)",
         "CREATE INDEX private_by_recipient ON private(recipient, stamp)",
         "CREATE INDEX private_unread ON private(recipient, author, stamp) WHERE is_unread = 1",
-        # `marker`: read up to here. `first`: the first visit. `last`: the newest change.
+        # `marker`: read up to here. `marker_at_entry`: never set back before this one. `first`: the
+        # first visit. `last`: the newest change.
         "CREATE TABLE visit(account INTEGER NOT NULL, room INTEGER NOT NULL,"
-        " marker INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
-        " is_open INTEGER NOT NULL, PRIMARY KEY(account, room)) WITHOUT ROWID",
+        " marker INTEGER NOT NULL, marker_at_entry INTEGER NOT NULL, first INTEGER NOT NULL,"
+        " last INTEGER NOT NULL, is_open INTEGER NOT NULL, PRIMARY KEY(account, room))"
+        " WITHOUT ROWID",
         "CREATE INDEX visit_by_room ON visit(room)",
         "CREATE INDEX visit_open ON visit(account) WHERE is_open = 1",
         "CREATE TABLE subscription(account INTEGER NOT NULL, publisher TEXT NOT NULL,"

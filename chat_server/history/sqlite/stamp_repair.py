@@ -67,6 +67,7 @@ def bring_back_stamps(connection: sqlite3.Connection, now: int) -> None:
             )
         for table, column in (
             ("visit", "marker"),
+            ("visit", "marker_at_entry"),
             ("visit", "first"),
             ("visit", "last"),
             ("hole", "stamp"),

@@ -164,6 +164,53 @@ def test_other_ends_of_session_count_from_their_time(
     assert recorded.take()[0] == VisitEnded("alice", LOBBY, NOON + set_back_from * 1_000_000, False)
 
 
+def test_disorderly_end_is_recorded_for_rooms_left_in_last_two_minutes(
+    recorded: RecordedHub,
+) -> None:
+    alice = recorded.log_in("alice")
+    for room in ("early", "late", "late2", "late", "now"):
+        recorded.hub.publish(alice, ["hi"])
+        recorded.hub.join(alice, room)
+        recorded.now += 50_000_000
+    recorded.take()
+    recorded.hub.log_out(alice)
+    end = NOON + 250_000_000
+    assert recorded.take() == [
+        VisitEnded("alice", "now", end, False),
+        VisitEnded("alice", "late2", end, False),
+        VisitEnded("alice", "late", end, False),
+    ]
+
+
+def test_orderly_end_is_recorded_for_last_room_only(recorded: RecordedHub) -> None:
+    alice = recorded.log_in("alice")
+    recorded.hub.join(alice, "dev")
+    recorded.take()
+    recorded.hub.log_out(alice, is_orderly=True)
+    assert recorded.take() == [VisitEnded("alice", "dev", 0, True)]
+
+
+def test_return_to_room_is_recorded_as_such_within_session(recorded: RecordedHub) -> None:
+    alice = recorded.log_in("alice")
+    recorded.hub.join(alice, "dev")
+    recorded.hub.join(alice, LOBBY)
+    recorded.hub.log_out(alice, is_orderly=True)
+    recorded.hub.join(recorded.log_in("alice"), "dev")
+    starts = [each for each in recorded.take() if isinstance(each, VisitStarted)]
+    assert [each.is_return for each in starts] == [False, False, True, False, False]
+
+
+def test_rooms_left_by_session_are_bounded_to_newest_hundred(recorded: RecordedHub) -> None:
+    alice = recorded.log_in("alice")
+    for number in range(150):
+        recorded.hub.publish(alice, ["hi"])
+        recorded.hub.join(alice, f"r{number}")
+    recorded.take()
+    recorded.hub.log_out(alice)
+    rooms = {each.room for each in recorded.take() if isinstance(each, VisitEnded)}
+    assert rooms == {f"r{number}" for number in range(49, 150)}
+
+
 def test_subscriptions_are_recorded_once_and_never_to_oneself(recorded: RecordedHub) -> None:
     alice = recorded.log_in("alice")
     recorded.take()

@@ -42,6 +42,8 @@ class Visit:
     room: str
     entered: int
     """The newest stamp at that moment, or when stamps were turned on."""
+    visited: set[str] = field(default_factory=set)
+    """The rooms that the user has been in during this session."""
 
 
 @dataclass
@@ -58,6 +60,8 @@ class ContractModel:
     subscriptions: dict[str, set[str]] = field(default_factory=dict)
     markers: dict[tuple[str, str], int] = field(default_factory=dict)
     """The read markers by user and room. A key is there from the first visit on."""
+    at_entry: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The read markers when the user first entered a room in the last session in which it did."""
     visits: dict[str, Visit] = field(default_factory=dict)
     pruned: dict[str, int] = field(default_factory=dict)
     """By room: the newest stamp that retention has deleted."""
@@ -72,16 +76,21 @@ class ContractModel:
     def enter(self, user: str, room: str) -> None:
         self.newest_record = max(self.newest_record, self.last_stamp)
         self.markers.setdefault((user, room), self.last_stamp)
-        self.visits[user] = Visit(room, self.last_stamp)
+        before = self.visits.get(user)
+        visited = set() if before is None else before.visited
+        if room not in visited:
+            self.at_entry[user, room] = self.markers[user, room]
+        self.visits[user] = Visit(room, self.last_stamp, visited | {room})
 
     def move(self, user: str, room: str) -> None:
-        self._leave(user, self.last_stamp)
+        self._read_to(user, self.last_stamp)
         self.enter(user, room)
 
     def end(self, user: str, *, is_orderly: bool, is_crash: bool = False) -> None:
         """End the session of a user. `is_crash`: the next start of the server ends it."""
+        visit = self.visits[user]
         if is_orderly:
-            self._leave(user, self.last_stamp)
+            self._read_to(user, self.last_stamp)
         else:
             end = max(self.last_stamp, min(self.clock(), self.last_stamp + SPAN_NOT_ORDERLY))
             if is_crash:
@@ -91,12 +100,18 @@ class ContractModel:
                 is_recent = message.stamp > end - SPAN_NOT_ORDERLY
                 if message.recipient == user and not message.is_kept and is_recent:
                     message.is_unread = True
-            self._leave(user, end - SPAN_NOT_ORDERLY)
+            self._read_to(user, end)
+            rooms = [room for visitor, room in self.markers if visitor == user]
+            # A server that was killed does not know which rooms belong to the last session.
+            for room in rooms if is_crash else visit.visited:
+                read_to = max(self.at_entry[user, room], end - SPAN_NOT_ORDERLY)
+                self.markers[user, room] = min(self.markers[user, room], read_to)
+        del self.visits[user]
         self.subscriptions[user].discard(user)
 
-    def _leave(self, user: str, read_to: int) -> None:
-        visit = self.visits.pop(user)
-        self.markers[user, visit.room] = max(self.markers[user, visit.room], read_to)
+    def _read_to(self, user: str, stamp: int) -> None:
+        room = self.visits[user].room
+        self.markers[user, room] = max(self.markers[user, room], stamp)
 
     def turn_stamps_on(self, user: str) -> None:
         self.visits[user].entered = self.last_stamp
@@ -150,10 +165,11 @@ class ContractModel:
             if old in names:
                 names.remove(old)
                 names.add(new)
-        self.markers = {
-            (new if user == old else user, room): stamp
-            for (user, room), stamp in self.markers.items()
-        }
+        for markers in (self.markers, self.at_entry):
+            moved = {room: stamp for (user, room), stamp in markers.items() if user == old}
+            for room, stamp in moved.items():
+                markers[new, room] = stamp
+                del markers[old, room]
         for message in self.messages:
             if message.author == old and not message.is_of_removed_account:
                 message.author = new
@@ -202,8 +218,9 @@ class ContractModel:
 
     def _may_read(self, user: str, message: RoomMessage) -> bool:
         if message.author == user:
-            # By the user, or by a removed account of that name: then it is one of everyone's.
-            return not message.is_of_removed_account or "*" in self.subscriptions[user]
+            # By the user, or by a removed account of that name, which the user may follow by name.
+            followed = {user, "*"} & self.subscriptions[user]
+            return not message.is_of_removed_account or bool(followed)
         return self.follows(user, message.author)
 
     def new(self, user: str) -> list[RoomMessage]:

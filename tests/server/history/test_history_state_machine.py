@@ -80,6 +80,14 @@ class HistoryMachine(RuleBasedStateMachine):
             self.model.move(user, room)
 
     @needs_online
+    @rule(user=online, room=st.sampled_from(ROOMS))
+    def vanish_behind_move(self, user: str, room: str) -> None:
+        self.publish(user, ["I am off"])
+        self.move(user, room)
+        self.end(user, is_orderly=False)
+        self.log_in(user)
+
+    @needs_online
     @rule(user=online)
     def turn_stamps_on(self, user: str) -> None:
         if not self.server.sessions[user].stamps:

@@ -42,7 +42,7 @@ created = st.sampled_from((None, "2026-01-01T00:00:00Z", "2026-02-02T00:00:00Z")
 steps = st.one_of(
     st.tuples(st.just("say"), names, rooms, st.lists(texts, min_size=1, max_size=3), st.booleans()),
     st.tuples(st.just("send"), names, names, texts, st.booleans()),
-    st.tuples(st.just("enter"), names, rooms),
+    st.tuples(st.just("enter"), names, rooms, st.booleans()),
     st.tuples(st.just("leave"), names, rooms, st.booleans()),
     st.tuples(st.just("follow"), names, st.sampled_from((*NAMES, "*")), st.booleans()),
     st.tuples(st.just("read"), names, names),
@@ -82,8 +82,8 @@ class Pair:
                 if author != recipient:
                     stamp = self.next_stamp()
                     self.apply(PrivateMessageSent(author, recipient, text, stamp, is_kept=kept))
-            case ("enter", str(user), str(room)):
-                self.apply(VisitStarted(user, room, self.stamps[-1]))
+            case ("enter", str(user), str(room), bool(is_return)):
+                self.apply(VisitStarted(user, room, self.stamps[-1], is_return))
             case ("leave", str(user), str(room), bool(is_orderly)):
                 self.apply(VisitEnded(user, room, self.stamps[-1], is_orderly))
             case ("follow", str(user), str(publisher), bool(follows)):

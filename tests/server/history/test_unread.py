@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat_server.core import now_microseconds
+from chat_server.core import Record, now_microseconds
 from chat_server.core.records import PrivateMessagesRead
 from chat_server.history import MAX_UNREAD, PageRequest, Store, Unread
 from chat_server.history.mentions import mentions
@@ -44,6 +44,63 @@ def test_disorderly_end_never_sets_marker_before_that_at_entry(store: Store) -> 
     start = 10 * MINUTE
     store.apply([entered("bob", start), left("bob", start + MINUTE, is_orderly=False)])
     assert store.reader.read_marker("bob", "lobby") == start
+
+
+@pytest.mark.parametrize(("minutes", "set_back_to"), [(1, 0), (3, 1), (6, 4), (7, 4)])
+def test_disorderly_end_sets_marker_of_room_left_before_back(
+    store: Store, minutes: int, set_back_to: int
+) -> None:
+    """The user left it after 4 minutes at most, which is not set forward."""
+    start = 10 * MINUTE
+    gone = start + min(minutes, 4) * MINUTE
+    end = start + minutes * MINUTE
+    store.apply([entered("bob", start, "dev"), left("bob", gone, "dev"), entered("bob", gone)])
+    store.apply([left("bob", end, is_orderly=False), left("bob", end, "dev", is_orderly=False)])
+    assert store.reader.read_marker("bob", "dev") == start + set_back_to * MINUTE
+
+
+def test_marker_of_room_left_before_goes_back_to_first_entry_after_return(store: Store) -> None:
+    visits: list[Record] = [
+        *(entered("bob", 10, "dev"), left("bob", 20, "dev"), entered("bob", 20)),
+        *(left("bob", 30), entered("bob", 30, "dev", is_return=True), left("bob", 40, "dev")),
+    ]
+    store.apply([*visits, entered("bob", 40, is_return=True)])
+    store.apply([left("bob", 50, is_orderly=False), left("bob", 50, "dev", is_orderly=False)])
+    assert store.reader.read_marker("bob", "dev") == 10
+
+
+def test_disorderly_end_after_return_sets_marker_back_to_first_entry(store: Store) -> None:
+    store.apply([entered("bob", 10), left("bob", 20), entered("bob", 20, "dev")])
+    store.apply([left("bob", 30, "dev"), entered("bob", 30, is_return=True)])
+    assert store.reader.read_marker("bob", "lobby") == 20
+    store.apply([left("bob", 40, is_orderly=False)])
+    assert store.reader.read_marker("bob", "lobby") == 10
+
+
+def test_marker_goes_not_back_to_entry_of_earlier_session(store: Store) -> None:
+    store.apply([entered("bob", 10, "dev"), left("bob", 20, "dev"), entered("bob", 30, "dev")])
+    store.apply([left("bob", 40, "dev"), left("bob", 50, "dev", is_orderly=False)])
+    assert store.reader.read_marker("bob", "dev") == 20
+
+
+def test_visits_that_are_stored_twice_set_marker_back_to_same_stamp(store: Store) -> None:
+    """A batch is stored again if an error came after its commit."""
+    store.apply([entered("bob", 5, "dev"), left("bob", 10, "dev")])
+    visits: list[Record] = [entered("bob", 20, "dev"), left("bob", 30, "dev"), entered("bob", 30)]
+    store.apply(visits)
+    store.apply(visits)
+    store.apply([left("bob", 40, is_orderly=False), left("bob", 40, "dev", is_orderly=False)])
+    assert store.reader.read_marker("bob", "dev") == 10
+
+
+def test_start_after_crash_sets_markers_of_rooms_left_before_back(store: Store) -> None:
+    start = 10 * MINUTE
+    store.apply([entered("bob", start, "dev"), left("bob", start + 5, "dev")])
+    store.apply([entered("bob", start + 5), entered("alice", start, "dev")])
+    store.apply([left("alice", start + 5, "dev"), said("eve", start + 9)])
+    store.start({"alice": None, "bob": None, "eve": None})
+    assert store.reader.read_marker("bob", "dev") == start
+    assert store.reader.read_marker("alice", "dev") == start + 5
 
 
 def test_each_room_has_its_own_marker(store: Store) -> None:
