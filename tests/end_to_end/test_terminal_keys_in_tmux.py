@@ -72,7 +72,7 @@ def test_ctrl_l_redraws_what_another_program_has_overwritten(
     def screen() -> str:
         return re.sub(r"\d+ ms", "0 ms", terminal.screen())
 
-    terminal.until(r"1 +◉ everyone(.|\n)+alice \(you\)")
+    terminal.until(r"▸ lobby +◉ everyone(.|\n)+alice \(you\)(.|\n)+You are alone(.|\n)+ ms ")
     before = screen()
     with open(terminal.value("#{pane_tty}"), "w", encoding="ascii") as tty:
         tty.write("\x1b[5;1HSystem going down\r\nxxxxxxxxxx")
