@@ -17,6 +17,7 @@ from chat_server.core import Record, values
 from chat_server.history.health import Health
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
+from chat_server.history.maintenance import Maintenance
 from chat_server.history.record_queue import Batch, RecordQueue, Task
 from chat_server.history.recoverable_store import RecoverableStore
 from chat_server.history.store import (
@@ -39,16 +40,6 @@ then does it sleep until it is woken: a wakeup in the middle of a fan-out would 
 
 _CHECK_SECONDS: Final = 1.0
 """Interval between two checks of the free space and of the file at the path."""
-
-_MAX_PRUNE_SECONDS: Final = 0.2
-"""Longest time for the retention between two batches: a client waits at most 2 s for its page."""
-
-_INDEX_SECONDS: Final = 1.0
-"""At most so long after a message was stored, it is added to the index for searches. Adding costs
-as much as storing, and less in large steps. A search that comes before waits for it."""
-
-_INDEX_IDLE_SECONDS: Final = 0.2
-"""If nothing was recorded for so long, messages are added to the index at once."""
 
 _SUSPECT_ATTEMPTS: Final = 5
 """Attempts to store a batch that fails for another reason than the state of the disk. Then its
@@ -106,14 +97,9 @@ class Writer:
         self._has_backlog = False
         self._last_item = 0.0
         self._next_check = 0.0
-        self._next_prune = 0.0
-        self._pruned = False
-        self._index_at = 0.0
-        """When the newest messages are added to the index, if not before."""
-        self._next_index = 0.0
-        """Not before, after a step that could not be done."""
-        self._has_unindexed = False
-        """True if the last step was not enough."""
+        self._maintenance = Maintenance(
+            parts.store, parts.health, parts.retention, parts.tuning, parts.clock
+        )
 
     # Any thread
 
@@ -191,7 +177,7 @@ class Writer:
             wake.wait(self._health.retry_seconds)
         elif self._health.is_paused:
             wake.wait(_CHECK_SECONDS)
-        elif not (self._has_backlog or self._pruned or self._has_unindexed):
+        elif not (self._has_backlog or self._maintenance.has_more):
             if time.monotonic() - self._last_item > _ACTIVE_SECONDS:
                 queue.is_awaited = True
                 if queue.is_empty() and not self.is_commit_requested:
@@ -205,7 +191,7 @@ class Writer:
         self.is_commit_requested = False
 
     def _work(self) -> None:
-        """Do one round: look after the file, store one batch, do a part of the retention."""
+        """Do one round: look after the file, store one batch, do some maintenance."""
         now = time.monotonic()
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
@@ -223,13 +209,8 @@ class Writer:
         stored = self._commit_batch()
         if self._health.is_failing or self._stopping:
             return
-        self._index(time.monotonic())
-        if time.monotonic() >= self._next_prune:
-            pruned = self._prune()
-            # In a flood, one step removes less than a batch adds.
-            until = time.monotonic() + _MAX_PRUNE_SECONDS
-            while self._pruned and pruned < 2 * stored and time.monotonic() < until:
-                pruned += self._prune()
+        if self._maintenance.run(stored, self._last_item):
+            self.notify_recount()
 
     def _commit_batch(self) -> int:
         """Store what waits, at most one batch. Return how many rows were stored."""
@@ -261,8 +242,7 @@ class Writer:
         """Commit the records of a batch, and empty it. Raises `StoreError`, with nothing stored."""
         if not (batch.records or batch.dropped):
             return
-        if store.is_indexed:
-            self._index_at = time.monotonic() + _INDEX_SECONDS
+        self._maintenance.expect_batch()
         started = time.perf_counter()
         try:
             commit = store.apply(batch.records, batch.dropped)
@@ -332,51 +312,6 @@ class Writer:
                 self._parts.log.unexpected(error, "the history writer")
                 task.error = error
         task.done.set()
-
-    # Upkeep
-
-    def _index(self, now: float) -> None:
-        """Do one step of adding messages to the index for searches, if it is time for that."""
-        store = self._store.current
-        self._has_unindexed = False
-        due = min(self._index_at, self._last_item + _INDEX_IDLE_SECONDS)
-        if store is None or store.is_indexed or now < max(due, self._next_index):
-            return
-        try:
-            self._has_unindexed = store.index()
-        except StoreBusyError:
-            pass
-        except StoreCorruptError as error:
-            self._handle(error)
-        except StoreError as error:
-            self._health.log_failure(str(error))
-        if not (store.is_indexed or self._has_unindexed):
-            self._next_index = now + _INDEX_SECONDS
-
-    def _prune(self) -> int:
-        """Do one step of the retention. Return how many messages it removed."""
-        store = self._store.current
-        if store is None:
-            return 0
-        now = time.monotonic()
-        self._next_prune = now + self._parts.tuning.history_prune_seconds
-        self._pruned = False
-        try:
-            pruned = store.prune(self._parts.retention, self._parts.clock())
-        except StoreBusyError:
-            self._next_prune = now + _CHECK_SECONDS
-        except StoreCorruptError as error:
-            self._handle(error)
-        except StoreError as error:
-            self._health.log_failure(str(error))
-        else:
-            if pruned.messages:
-                self._notify(Commit(is_recount=True))
-            if pruned.has_more:
-                self._pruned = True
-                self._next_prune = now
-            return pruned.messages
-        return 0
 
     # Faults
 
