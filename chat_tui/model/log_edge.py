@@ -34,6 +34,12 @@ class LogEdge:
     the server said so."""
 
     @property
+    def cause(self) -> str:
+        """The reason as part of a sentence, without its advice: the client knows a better one."""
+        what = self.reason.partition(";")[0].rstrip(". ")
+        return what[:1].lower() + what[1:] if what else "no answer came"
+
+    @property
     def can_load(self) -> bool:
         """True if a page may be requested."""
         return self.state in (EdgeState.MORE, EdgeState.FAILED)

@@ -95,6 +95,7 @@ class PastPages:
                 self._set_edge(self._logs.of(location), kind, EdgeState.FAILED, reason)
                 return ""
             case PageKind.MISSED:  # the client tries again by itself
+                self._show_what_came(location)
                 self._note_missing(location, reason)
             case PageKind.AROUND:
                 self._wanted.pop(location, None)
@@ -136,6 +137,12 @@ class PastPages:
             log.amend(remark, "the messages are complete again")
         if not log.has_history:  # it holds only what was missed
             log.top = LogEdge(EdgeState.MORE if len(log) else EdgeState.COMPLETE)
+
+    def _show_what_came(self, location: str) -> None:
+        """Let the user read the pages that have arrived: the next one may take minutes."""
+        if location in self._catching_up:
+            self._catching_up.discard(location)
+            self._logs.of(location).caught_up = True
 
     def _note_missing(self, location: str, reason: str) -> None:
         log = self._logs.of(location)

@@ -45,7 +45,7 @@ from chat_tui.protocol.pending_requests import (
 )
 from chat_tui.protocol.phase import Ended, EndReason, Phase, ProtocolState
 from chat_tui.protocol.poller import Poller
-from chat_tui.protocol.private_messages import PrivateIntent, PrivateMessages
+from chat_tui.protocol.private_messages import PrivateIntent, PrivateMessages, with_advice
 from chat_tui.protocol.restore_target import RestoreTarget
 from chat_tui.protocol.send_queue import SendQueue
 from chat_tui.protocol.submission import resolve_join, resolve_submission
@@ -356,7 +356,7 @@ class ChatPhase(Phase):
         else:
             visible = is_shown(answer, request)
         if visible:  # last: the log shows the answer to a /join in the new room
-            self._emit_notice(text, kind)
+            self._emit_notice(with_advice(text), kind)
 
     def _apply_answer(
         self, answer: ParsedReply, request: Request | None, now: float, *, kept: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from chat_server.wire import history_replies
 from chat_tui import events
 from chat_tui.events import Event
 from chat_tui.input import CommandInput, private_command, to_composer_text
@@ -106,3 +107,9 @@ class PrivateMessages:
         for intent, _ in found:
             self._timelines.of(intent.location).settled()
         return found
+
+
+def with_advice(text: str) -> str:
+    """Return a reply of the server, with what the user can do if a message was not kept."""
+    recipient = history_replies.parse_too_many_waiting(text)
+    return text if recipient is None else f"{text}. Send it again when {recipient} has read them"

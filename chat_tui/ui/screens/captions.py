@@ -10,7 +10,7 @@ from typing import Final
 from textual.content import Content
 
 from chat_tui.events import ConnectionChanged, ConnectionState
-from chat_tui.model import ChatModel, UnreadNumbers, shown_count
+from chat_tui.model import ChatModel, EdgeState, UnreadNumbers, shown_count
 from chat_tui.ui.notifier import Notifier
 from chat_tui.ui.screens.wording import format_duration
 from chat_tui.ui.widgets import PeopleActivity, StatusInfo
@@ -54,6 +54,8 @@ def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_u
         if not people.follows(name):
             text += f" You do not follow {name}, so you see no answer: send /follow {name}"
         return text
+    if model.log.top.state is EdgeState.FAILED:
+        return f"The messages are not loaded yet: {model.log.top.cause}. Trying again…"
     if people.follows_none_present:
         text = "You follow no one here, so you receive no messages. "
         if model.capabilities.follow_everyone:

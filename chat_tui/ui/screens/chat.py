@@ -116,7 +116,8 @@ class ChatScreen(FreshScreen):
             yield RoomList(id="rooms")
             with Vertical(id="talk"):
                 yield Caption(id="room-header")
-                yield LogPane(model.now, self.history_search.is_offered)
+                search = self.history_search
+                yield LogPane(model.now, search.is_offered, search.needs_word)
                 yield CompletionPopup()
                 yield NoticeBar(self._chat.shell.notices)
                 yield Composer(self._complete, self._check_input, id="composer")

@@ -34,9 +34,16 @@ class HistorySearcher:
 
     def is_offered(self, text: str) -> bool:
         """Return True if the server can search for `text` in the location in view."""
-        is_room = not self._model.location.is_private
-        has_words = bool(SearchQuery(text).words)
-        return self._model.capabilities.history_search and is_room and has_words
+        return self._can_search and bool(SearchQuery(text).words)
+
+    def needs_word(self, text: str) -> bool:
+        """Return True if the server could search for `text` if it had a word: `from:alice` alone
+        is a search of the log only."""
+        return self._can_search and bool(text.strip()) and not SearchQuery(text).words
+
+    @property
+    def _can_search(self) -> bool:
+        return self._model.capabilities.history_search and not self._model.location.is_private
 
     def search(self, text: str, on_choice: Callable[[], None]) -> None:
         """Ask the server, and show what it finds. `on_choice` is called before a hit is shown."""

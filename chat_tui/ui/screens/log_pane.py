@@ -32,14 +32,21 @@ class LogPane(Vertical):
 
         text: str
 
-    def __init__(self, now: Callable[[], datetime], leads_on: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        leads_on: Callable[[str], bool],
+        needs_word: Callable[[str], bool],
+    ) -> None:
         """`now` gives the local time without zone.
 
-        `leads_on` returns True if a search for a text can go on in the server's history.
+        `leads_on` returns True if a search for a text can go on in the server's history,
+        `needs_word` if it could with another word.
         """
         super().__init__()
         self._now = now
         self._leads_on = leads_on
+        self._needs_word = needs_word
         self._previous_focus: Widget | None = None  # what had the focus before the search
 
     def compose(self) -> ComposeResult:
@@ -119,7 +126,8 @@ class LogPane(Vertical):
 
     @on(MessageLog.Searched)
     def _searched(self, event: MessageLog.Searched) -> None:
-        self._bar.show(event.number, event.hits, leads_on=self._is_at_server)
+        needs_word = self._log.is_at_oldest_hit and self._needs_word(self._bar.text)
+        self._bar.show(event.number, event.hits, leads_on=self._is_at_server, needs_word=needs_word)
 
     @on(MessageLog.SearchEnded)
     def _log_search_ended(self) -> None:

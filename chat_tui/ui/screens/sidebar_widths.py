@@ -26,6 +26,10 @@ _MIN_LOG: Final = 68
 """Cells that the log keeps while a sidebar can be narrower, without the names of authors: 55 for
 the text, 10 for the time and gaps, 3 at the right edge."""
 
+_MIN_LOG_ALONE: Final = 58
+"""The same if there is only one sidebar: 45 for the text. At 80 columns, the list of rooms then has
+up to 16 cells, and shows most names together with their mentions."""
+
 _MIN_CHOSEN_LOG: Final = 30
 """Cells that the log keeps whatever the user chooses."""
 
@@ -49,7 +53,8 @@ def fit_widths(
         for need, choice in zip(needed, chosen, strict=True)
     ]
     automatic = [index for index, choice in enumerate(chosen) if choice is None]
-    _shrink(widths, automatic, total - _MIN_LOG - names)
+    min_log = _MIN_LOG if len(widths) > 1 else _MIN_LOG_ALONE
+    _shrink(widths, automatic, total - min_log - names)
     _shrink(widths, range(len(widths)), total - _MIN_CHOSEN_LOG)
     return widths
 

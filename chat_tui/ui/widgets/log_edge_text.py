@@ -13,7 +13,7 @@ def top_text(edge: LogEdge, today: date) -> str:
         case EdgeState.LOADING:
             return "Loading earlier messages…"
         case EdgeState.FAILED:
-            return f"Not loaded: {_clause(edge.reason)}. PgUp tries again"
+            return f"Not loaded: {edge.cause}. PgUp tries again"
         case EdgeState.COMPLETE if edge.kept_since is not None:
             return f"Beginning of what is kept (since {_day(edge.kept_since, today)})"
         case EdgeState.COMPLETE:
@@ -27,16 +27,10 @@ def bottom_text(edge: LogEdge) -> str:
         case EdgeState.LOADING:
             return "Loading later messages…"
         case EdgeState.FAILED:
-            return f"Not loaded: {_clause(edge.reason)}. PgDn tries again"
+            return f"Not loaded: {edge.cause}. PgDn tries again"
     return "PgDn loads later messages"
 
 
 def _day(day: date, today: date) -> str:
     year = "" if day.year == today.year else f" {day.year}"
     return f"{day.day} {day:%B}{year}"
-
-
-def _clause(reason: str) -> str:
-    """Return a reason as part of a sentence, without its advice: the row names the key."""
-    what = reason.partition(";")[0].rstrip(". ")
-    return what[:1].lower() + what[1:] if what else "no answer came"

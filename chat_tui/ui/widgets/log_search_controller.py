@@ -72,6 +72,14 @@ class LogSearchController:
             if current is not None:
                 self._search.select_nearest(current + shift)
 
+    def inserted(self, position: int, count: int) -> None:
+        """The ids of the entries before `position` are lower by `count`. Call `repeat` after it."""
+        if self._origin is not None:
+            top, bottom = self._origin
+            if top is not None and top.row.entry < position:
+                top = top.shifted(-count)
+            self._origin = ViewPosition(top, bottom - count if bottom < position else bottom)
+
     def step(self, by: int) -> None:
         """Go to an older (-1) or a newer (1) hit."""
         if self._search is not None:

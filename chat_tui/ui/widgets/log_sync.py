@@ -134,6 +134,7 @@ class LogSync:
                 anchor = anchor.shifted(-count)
             if self._cursor.entry is not None and self._cursor.entry < position:
                 self._cursor.set(self._cursor.entry - count)
+            self._search.inserted(position, count)
         self._layout.start(self._layout.log)
         self._search.repeat(self._layout.log)
         return anchor

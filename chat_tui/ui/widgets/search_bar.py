@@ -91,15 +91,20 @@ class SearchBar(Horizontal):
         """True during a search."""
         return self.has_class("-open")
 
-    def show(self, number: int, hits: int, *, leads_on: bool = False) -> None:
+    def show(
+        self, number: int, hits: int, *, leads_on: bool = False, needs_word: bool = False
+    ) -> None:
         """Show the number of the current hit, counted from 1 at the oldest, and of all hits.
 
-        `leads_on`: the next Enter goes on to search on the server.
+        `leads_on`: the next Enter goes on to search on the server. `needs_word`: it would if the
+        text had a word besides the author.
         """
         has_text = bool(self.text.strip())
         result = f"{number}/{hits}" if hits else "nothing found" if has_text else ""
         if leads_on:
             result = f"{result} · Enter: on the server" if hits else "Enter: search on the server"
+        elif needs_word:
+            result = f"{result} · add a word: on the server"
         self.query_one("#search-count", Caption).update(Content(result))
 
     def action_step(self, by: int) -> None:

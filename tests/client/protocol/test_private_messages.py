@@ -191,3 +191,12 @@ def test_messages_go_to_location_in_view_during_pending_join(model: ChatModel) -
     assert model.compose_location == "@bob"
     model.apply(events.Joined("dev"))
     assert model.location == "@bob"
+
+
+def test_message_that_was_not_kept_is_returned_with_advice() -> None:
+    harness = types_to_bob(online(), "psst").fresh()
+    harness.server("[ERROR] Not kept: too many messages are waiting for bob")
+    text = "Not kept: too many messages are waiting for bob. Send it again when bob has read them"
+    rejected, *_, notice = harness.events()
+    assert rejected == events.MessageRejected(1)
+    assert notice == events.LogNotice(text, "error")

@@ -8,8 +8,10 @@ from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
     Followed,
+    HistoryRequestFailed,
     Joined,
     MembersListed,
+    PageKind,
     SignedIn,
 )
 from chat_tui.local_server import LocalServer
@@ -103,3 +105,12 @@ async def test_dialogs_name_their_own_keys_whole(
     async with chat(tmp_path, size) as harness:
         await harness.press(key)
         await harness.until(lambda: "Esc Close ─" in harness.screen_text(), harness.screen_text())
+
+
+async def test_log_that_could_not_be_loaded_is_not_called_empty(tmp_path: Path) -> None:
+    async with chat(tmp_path, commands=(*COMMANDS, "/history"), follows=("*",)) as harness:
+        reason = "History is not available now; try again"
+        harness.session.emit(HistoryRequestFailed("lobby", PageKind.FIRST, reason))
+        text = "The messages are not loaded yet: history is not available now. Trying again…"
+        await harness.until(lambda: text in log_text(harness))
+        assert "No messages yet" not in log_text(harness)

@@ -404,3 +404,32 @@ class TestPartsOfTheHistory:
             await harness.settle()
             assert "request_around" not in [call[0] for call in harness.session.calls]
             assert "m355 " in harness.screen_text(log_of(harness))
+
+
+class TestCatchUpThatFails:
+    async def test_messages_that_came_count_as_read(self, tmp_path: Path) -> None:
+        async with room(tmp_path, 60) as (harness, server):
+            server.sent += [server.new_message(number) for number in range(60, 64)]
+            failure = HistoryRequestFailed("lobby", PageKind.MISSED, "Not available; try again")
+            await server.emit(server.page(PageKind.MISSED, 60, 62), failure)
+            await harness.until(lambda: harness.model.unread.total() == 0)
+            assert "messages may be missing" in harness.screen_text(log_of(harness))
+            await server.emit(server.page(PageKind.MISSED, 62, 64), CaughtUp("lobby"))
+            assert "the messages are complete again" in harness.screen_text(log_of(harness))
+            assert harness.model.unread.total() == 0
+
+    async def test_messages_put_between_others_do_not_move_the_view_after_a_search(
+        self, tmp_path: Path
+    ) -> None:
+        async with room(tmp_path, 60) as (harness, server):
+            server.sent += [server.new_message(number) for number in range(60, 110)]
+            for message in server.sent[100:]:
+                harness.session.emit(MessageArrived("lobby", message))
+            await harness.press(*["pageup"] * 2)
+            before = view(harness)
+            await harness.press("ctrl+f", *"m105")
+            await harness.until(lambda: "1/1" in harness.screen_text())
+            await server.emit(server.page(PageKind.MISSED, 60, 100), CaughtUp("lobby"))
+            await harness.press("escape")
+            await harness.until(lambda: log_of(harness).cursor is None)
+            assert view(harness) == before

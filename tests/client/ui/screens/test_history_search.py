@@ -127,7 +127,8 @@ async def test_author_term_filters_what_the_server_finds(tmp_path: Path) -> None
         await harness.until(lambda: len(hits(harness)) == 1)
         assert "carol" in hits(harness)[0]
         await harness.press("escape", "escape", "ctrl+f", *"from:erin")
-        await harness.until(lambda: "nothing found" in bar(harness))
+        needs_word = "nothing found · add a word: on the server"
+        await harness.until(lambda: needs_word in bar(harness))
         await harness.press("enter")
         await harness.settle()
         assert harness.session.calls == [("search_history", "red build")]

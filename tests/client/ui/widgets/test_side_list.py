@@ -268,6 +268,16 @@ class TestWidths:
     ) -> None:
         assert fit_widths(total, list(needed), list(chosen)) == list(widths)
 
+    @pytest.mark.parametrize(
+        ("total", "needed", "width"), [(80, 10, 12), (80, 14, 14), (80, 30, 16), (60, 30, 12)]
+    )
+    def test_only_sidebar_is_wide_enough_for_most_names_at_eighty_columns(
+        self, total: int, needed: int, width: int
+    ) -> None:
+        assert fit_widths(total, [needed], [None]) == [width]
+        columns = columns_for(80 - width - 1, 6)
+        assert columns.text_width >= 45
+
     @pytest.mark.parametrize("needed", [[1, 1], [20, 14], [40, 40]])
     @pytest.mark.parametrize("longest", [1, 6, 7, 8, 20])
     def test_text_has_fifty_five_cells_from_a_hundred_columns_on(
