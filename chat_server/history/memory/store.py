@@ -139,17 +139,17 @@ class MemoryStore:
             for (place, stamp), count in self._state.holes.items()
             if stamp >= max(cutoff, horizons.get(place, 0))
         }
-        self._remove_leftovers(cutoff)
+        self._remove_leftovers(cutoff, now)
         return Pruned(len(pruned))
 
-    def _remove_leftovers(self, cutoff: int) -> None:
+    def _remove_leftovers(self, cutoff: int, now: int) -> None:
         """Forget the horizons of places of which nothing else is known."""
         places = {message.place for message in self._state.messages}
         places |= {place for place, _ in self._state.holes}
         places |= {room for account in self._state.accounts for room in account.visits}
         horizons = self._state.horizons
         for place in [each for each in horizons if each not in places]:
-            if horizons[place] <= cutoff:
+            if horizons[place] <= (cutoff if isinstance(place, str) else 2 * cutoff - now):
                 del horizons[place]
 
     def used_bytes(self) -> int:

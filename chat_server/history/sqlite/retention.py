@@ -32,7 +32,7 @@ def prune(
     deleted = deleted or _prune_to_size(connection, retention.size, has_search)
     if deleted:
         return Pruned(deleted, has_more=True)
-    return Pruned(0, has_more=_remove_leftovers(connection, cutoff))
+    return Pruned(0, has_more=_remove_leftovers(connection, cutoff, now))
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
@@ -135,7 +135,7 @@ def _move_horizons(connection: sqlite3.Connection, table: str, horizons: dict[in
         )
 
 
-def _remove_leftovers(connection: sqlite3.Connection, cutoff: int) -> bool:
+def _remove_leftovers(connection: sqlite3.Connection, cutoff: int, now: int) -> bool:
     """Remove what no message needs any more. Return True if there may be more of it."""
     retired = connection.execute(
         "SELECT account.id FROM account WHERE is_retired = 1 AND EXISTS"
@@ -152,7 +152,9 @@ def _remove_leftovers(connection: sqlite3.Connection, cutoff: int) -> bool:
             " AND NOT EXISTS (SELECT 1 FROM private WHERE conversation = conversation.id)"
             " AND NOT EXISTS (SELECT 1 FROM hole WHERE is_private = 1"
             " AND place = conversation.id)",
-            (cutoff,),
+            # Its horizon stays as long again as messages are kept: a user who comes back reads
+            # that some are gone. The horizon of a room stays as long as its visits.
+            (2 * cutoff - now,),
         ),
         (
             "DELETE FROM room WHERE messages = 0 AND pruned_before <= ?"

@@ -236,3 +236,12 @@ def test_private_page_has_holes_and_horizon_of_its_conversation(store: Store) ->
     assert (shown(page), page.pruned_before) == ([50 * DAY, "4 missing"], DAY + 1)
     page = store.reader.private_page("alice", "carol", PageRequest())
     assert (shown(page), page.pruned_before) == ([50 * DAY + 1], None)
+
+
+def test_empty_conversation_says_for_a_time_that_its_messages_are_gone(store: Store) -> None:
+    store.apply([sent("alice", "bob", 10 * DAY)])
+    for day, horizon in ((41, 10 * DAY + 1), (69, 10 * DAY + 1), (71, None)):
+        while store.prune(Retention(days=30), day * DAY).has_more:
+            pass
+        page = store.reader.private_page("bob", "alice", PageRequest())
+        assert (page.entries, page.pruned_before) == ((), horizon)
