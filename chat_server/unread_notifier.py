@@ -138,7 +138,7 @@ class UnreadNotifier:
             if position is None:
                 continue
             try:
-                # Once one has waited 2 s for nothing: a thousand others would take half an hour.
+                # Others need not wait as well: 2 s each, for a thousand sessions, is half an hour.
                 if is_available and self._update(watch, position, changes):
                     continue
             except HistoryUnavailableError:

@@ -13,8 +13,8 @@ value a hash. Everything else is in a companion file next to it: `users.more.jso
 An account is disabled by moving its line from the users file to "disabled", and enabled by moving
 it back, by hand as well. So a reader that knows only the users file, such as an earlier server or
 a backup without the companion, treats a disabled account as removed and never admits it. An account
-that is in both files is disabled. "created" tells people when, and the history whether an account
-is the one that it knows: a new account with an old name inherits nothing.
+that is in both files is disabled. "created" is for people, and for the history: an account that was
+created at another time is a new one, which inherits nothing.
 
 Every change is safe at every moment between the two writes, for an earlier server too: the
 companion is written first if the change disables an account, and the users file first otherwise.

@@ -230,7 +230,7 @@ class Store(Protocol):
         """Return the bytes that are in use, without those that later messages will use again."""
 
     def empty_log(self) -> None:
-        """Move everything from a log into the file itself. Nobody reads any more."""
+        """Move everything from a log into the file itself. No thread reads any more."""
 
     def close(self) -> None:
         """Close the store and its reading side."""

@@ -186,7 +186,7 @@ class SqliteStore:
             return retention_jobs.used_bytes(self._connection)
 
     def empty_log(self) -> None:
-        """Move everything from the write-ahead log into the file. Nobody reads any more."""
+        """Move everything from the write-ahead log into the file. No thread reads any more."""
         self._reader.close()
         with translated_errors():
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
