@@ -237,8 +237,11 @@ class ChatModel:
         """Return all unconfirmed messages with their ids, in each location the oldest first."""
         return self._own.unresolved()
 
-    def delivery_proofs(self) -> dict[tuple[str, datetime, str], DeliveryProof]:
-        """Return the proofs of the messages that `unconfirmed_by_location` returns, if known."""
+    def delivery_proofs(self) -> dict[tuple[str, datetime, str], DeliveryProof | None]:
+        """Return the proofs of the messages that `unconfirmed_by_location` returns.
+
+        None: the message has no proof that holds after the end of the connection.
+        """
         return self._own.proofs(self.now())
 
     def restore_unconfirmed(
@@ -301,6 +304,7 @@ class ChatModel:
                 self.connection = event
                 if event.state is not ConnectionState.ONLINE:
                     self._navigation.connection_lost()
+                    self._own.connection_lost()
                     if self.history_search.failed(self.history_search.room, _CONNECTION_LOST):
                         self._changes.add(Pane.FOUND)
                     if self._intake.pages.connection_lost():

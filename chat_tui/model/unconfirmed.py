@@ -21,6 +21,8 @@ class UnconfirmedMessage(NamedTuple):
     entry_id: int
     typed: str
     proof: DeliveryProof | None = None
+    is_repeated: bool = False
+    """True if the user has sent the same text again. Later connections can't tell them apart."""
 
 
 class UnconfirmedMessages:
@@ -48,6 +50,9 @@ class UnconfirmedMessages:
         proof: DeliveryProof | None = None,
     ) -> None:
         """Add a message that was handed to the connection."""
+        for earlier_id, earlier in self.unresolved():
+            if (earlier.location, earlier.typed) == (location, typed):
+                self._open[earlier_id] = earlier._replace(is_repeated=True)
         self._pending[own_id] = UnconfirmedMessage(location, entry_id, typed, proof)
 
     def restore(
@@ -67,15 +72,24 @@ class UnconfirmedMessages:
         ]
         return sorted(found, key=lambda item: (item[1].location, item[1].entry_id))
 
-    def proofs(self, now: datetime) -> dict[tuple[str, datetime, str], DeliveryProof]:
-        """Return the proofs by location, time and typed text: see `by_location`."""
-        found = {}
+    def proofs(self, now: datetime) -> dict[tuple[str, datetime, str], DeliveryProof | None]:
+        """Return the proofs by location, time and typed text: see `by_location`.
+
+        None: the message has no proof that holds after the end of the connection.
+        """
+        found: dict[tuple[str, datetime, str], DeliveryProof | None] = {}
         for message in (*self._pending.values(), *(own for _, own in self.unresolved())):
-            if message.proof is not None:
-                log = self._log_of(message.location)
-                at = log[message.entry_id].timestamp if log.keeps(message.entry_id) else now
-                found[message.location, at, message.typed] = message.proof
+            log = self._log_of(message.location)
+            at = log[message.entry_id].timestamp if log.keeps(message.entry_id) else now
+            proof = None if message.is_repeated else message.proof
+            found[message.location, at, message.typed] = proof
         return found
+
+    def connection_lost(self) -> None:
+        """Leave repeated messages to the user: the pages of a next connection have both."""
+        for own_id, message in self._open.items():
+            if message.is_repeated:
+                self._open[own_id] = message._replace(proof=None)
 
     def add_unconfirmed(self, location: str, entry_id: int, typed: str) -> None:
         """Add a message that may have arrived or not; no confirmation will come."""
@@ -171,7 +185,7 @@ class UnconfirmedMessages:
         for location, texts in self._unconfirmed.items():
             own += [UnconfirmedMessage(location, entry, typed) for entry, typed in texts.items()]
         found: dict[str, list[tuple[datetime, str]]] = {}
-        for location, entry, typed, _ in sorted(own, key=lambda own: (own.location, own.entry_id)):
+        for location, entry, typed, *_ in sorted(own, key=lambda own: (own.location, own.entry_id)):
             log = self._log_of(location)
             at = log[entry].timestamp if log.keeps(entry) else now
             found.setdefault(location, []).append((at, typed))

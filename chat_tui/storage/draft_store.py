@@ -162,6 +162,7 @@ class DraftStore:
             for location in self._synced.keys() | current.keys()
             if current.get(location, _EMPTY) != self._synced.get(location, _EMPTY)
         ]
+        changed += self._outdated_proofs() - set(changed)
         if self._account is None or not changed:
             return False
         try:
@@ -175,6 +176,17 @@ class DraftStore:
                 "Drafts", self._account, error, "They are kept until you quit."
             )
         return False
+
+    def _current_proofs(self) -> Mapping[tuple[str, datetime, str], DeliveryProof | None]:
+        return self._model.delivery_proofs() if self._model.drafts is self._drafts else {}
+
+    def _outdated_proofs(self) -> set[str]:
+        """Return the locations whose files have proofs that do not hold any more."""
+        return {
+            key[0]
+            for key, proof in self._current_proofs().items()
+            if proof is None and key in self._proofs
+        }
 
     def _is_impatient(self) -> bool:
         now = self._clock()
@@ -191,7 +203,7 @@ class DraftStore:
             try:
                 stored = self._read_one(self._path(location))
                 merged, left_over = merge(base, mine, stored)
-                if merged != stored:
+                if merged != stored or location in self._outdated_proofs():
                     self._write_one(self._path(location), location, merged)
             except OSError as error:  # the other locations may be writable
                 problem = error
@@ -238,11 +250,12 @@ class DraftStore:
         if stored == _EMPTY:
             path.unlink(missing_ok=True)
         else:
-            proofs = self._proofs | self._model.delivery_proofs()
+            proofs = {**self._proofs, **self._current_proofs()}
             self._proofs = {
                 (place, timestamp, text): proof
                 for (place, timestamp, text), proof in proofs.items()
-                if place != location or (timestamp, text) in stored.unconfirmed
+                if proof is not None
+                and (place != location or (timestamp, text) in stored.unconfirmed)
             }
             write_private(path, _as_json(location, stored, self._proofs))
 

@@ -198,6 +198,8 @@ class Own:
     is_action: bool
     proof: DeliveryProof | None
     state: str = "pending"
+    is_repeated: bool = False
+    """True if alice has sent the same text again."""
 
 
 @dataclass
@@ -281,6 +283,8 @@ class SimulatedUser:
 
     def cut(self, to_server: int = 0, to_client: int = 0) -> None:
         """Lose the connection; this many lines still arrive in each direction."""
+        for own in self.own.values():
+            own.proof = None if own.is_repeated else own.proof
         if not (self.protocol.is_online or self.protocol.is_login_pending):
             self.protocol = ClientProtocol.closed()
             self.server.disconnect()
@@ -317,6 +321,9 @@ class SimulatedUser:
     def _apply(self, event: Event) -> None:
         match event:
             case events.MessagePending(own_id, place, text, is_action, proof):
+                for own in self.own.values():
+                    is_same = (own.place, own.text, own.is_action) == (place, text, is_action)
+                    own.is_repeated |= is_same and own.state == "unconfirmed"
                 self.own[own_id] = Own(own_id, place, text, is_action, proof)
             case events.MessageSent(own_id):
                 self.own[own_id].state = "sent"

@@ -330,3 +330,48 @@ def test_own_message_shows_that_stamps_go_down(
     alice.settle()
     assert alice.shown["lobby"] == ["bob: before", "bob: missed"]
     assert alice.own_states() == {"sent": 1}
+
+
+@pytest.mark.parametrize("recipient", ["", "bob"])
+@pytest.mark.parametrize("arrived", [0, 1])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_text_that_was_sent_again_does_not_prove_that_the_first_one_arrived(
+    server: SimulatedServer, alice: SimulatedUser, recipient: str, arrived: int, restarts: bool
+) -> None:
+    server.say("bob", "@alice" if recipient else "lobby", "hi")
+    alice.settle()
+    alice.type("before", recipient)  # the log of the conversation is complete then
+    alice.settle()
+    alice.type("ok", recipient)
+    alice.cut(to_server=arrived)
+    server.is_available = False
+    alice.connect()
+    alice.settle()
+    alice.type("ok", recipient)
+    alice.settle()
+    alice.cut()
+    if restarts:
+        alice.restart()
+    server.is_available = True
+    alice.connect()
+    alice.settle(40.0)
+    own = [message.text for message in server.messages if message.author == "alice"]
+    assert own == ["before", *["ok"] * (1 + arrived)]
+    states = alice.own_states()
+    assert (states["unconfirmed"], states["pending"], states["resent"]) == (1, 0, 0)
+
+
+def test_text_that_was_sent_again_does_not_hide_on_the_same_connection_what_arrived(
+    server: SimulatedServer, alice: SimulatedUser
+) -> None:
+    alice.type("ok")
+    alice.cut(to_server=1)
+    server.is_available = False
+    alice.connect()
+    alice.settle()
+    alice.type("ok")
+    alice.settle()
+    server.is_available = True
+    alice.settle(40.0)
+    assert alice.own_states() == {"sent": 2}
+    assert [message.text for message in server.messages] == ["ok", "ok"]

@@ -148,6 +148,22 @@ def test_unconfirmed_messages_are_restored_and_can_be_resent(tmp_path: Path) -> 
     assert signed_in_model(tmp_path).unconfirmed == []
 
 
+def test_next_start_leaves_a_message_to_the_user_whose_text_was_sent_again(tmp_path: Path) -> None:
+    proof = events.DeliveryProof("2026-11-22T14:03:07.000005+01:00", 0)
+    model, store = open_store(tmp_path)
+    model.apply(events.MessagePending(1, "lobby", "ok", proof=proof))
+    model.apply(events.MessageUnconfirmed(1))
+    pause_typing(store)
+    assert [own.proof for _, own in signed_in_model(tmp_path).unresolved()] == [proof]
+    model.apply(events.MessagePending(2, "lobby", "ok", proof=proof))
+    model.apply(events.MessageSent(2))
+    pause_typing(store)
+    assert [own.proof for _, own in model.unresolved()] == [proof]  # this connection can resolve it
+    assert [own.proof for _, own in signed_in_model(tmp_path).unresolved()] == [None]
+    model.apply(events.ConnectionChanged(events.ConnectionState.WAITING))
+    assert [own.proof for _, own in model.unresolved()] == [None]
+
+
 def test_proofs_of_unconfirmed_messages_are_restored(tmp_path: Path) -> None:
     proof = events.DeliveryProof("2026-11-22T14:03:07.000005+01:00", 2)
     model, store = open_store(tmp_path)
