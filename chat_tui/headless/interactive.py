@@ -78,9 +78,12 @@ class InteractiveJob:
             self._log_connection()
             if ended is not None:
                 self._log_files.write()
-                return self._exit_code if ended is ExitCode.DONE else ended
+                return self._result() if ended is ExitCode.DONE else ended
             self._submit_input()
             self._log_files.write()
+
+    def _result(self) -> ExitCode:
+        return ExitCode.UNCONFIRMED if self._runner.unconfirmed else self._exit_code
 
     def _wants_to_read(self) -> bool:
         if self._input.ended or self._input.lines:
@@ -208,8 +211,10 @@ class InteractiveJob:
     def _show_new_entries(self) -> None:
         entries = self._runner.take_new_entries()
         self._show_pages()
+        for text in self._runner.unconfirmed.take_arrived():
+            self._runner.log(f"arrived after all: {safe_text(redact(text))}")
         for _, entry in entries:
             if entry.state is EntryState.UNCONFIRMED:
-                self._report_not_sent("not confirmed, may have arrived", entry.text)
+                self._runner.log(f"not confirmed, may have arrived: {redact(entry.text)}")
             elif entry.state is not EntryState.REJECTED:  # a notice reports it
                 self._runner.write_line(message_line(entry) or status_line(entry))

@@ -14,6 +14,7 @@ from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.past_messages import PageFeed
+from chat_tui.headless.unconfirmed import UnconfirmedFeed
 from chat_tui.model import ChatModel, Entry, SettledFeed
 from chat_tui.sanitize import safe_text
 from chat_tui.session import ChatSession, trust_text
@@ -54,7 +55,9 @@ class HeadlessRunner:
         self.settled_feed = SettledFeed(self.model)
         self.pages = PageFeed()
         """The pages of past messages. Their messages are not among the new entries."""
-        self.session.observe = self.pages.handle
+        self.unconfirmed = UnconfirmedFeed()
+        """The own messages that may not have arrived."""
+        self.session.observe = self._observe
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_writer, False)
         self._wake_lock = threading.Lock()  # guards writes to and closing of the pipe; leaf
@@ -119,6 +122,10 @@ class HeadlessRunner:
                 self._closed = True
                 os.close(self._wake_writer)
                 os.close(self._wake_reader)
+
+    def _observe(self, event: events.Event) -> None:
+        self.pages.handle(event)
+        self.unconfirmed.handle(event)
 
     def _wake(self) -> None:
         with self._wake_lock, suppress(BlockingIOError):

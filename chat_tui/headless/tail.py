@@ -142,7 +142,10 @@ class TailJob:
             if failure.reason.startswith("No such time"):
                 self._runner.log(f"{safe_text(failure.reason)}. Correct the time of --since")
                 return ExitCode.USAGE
-        pages.failures.clear()  # the log reports the others
+            if failure.location == self._room and failure.kind is PageKind.MISSED:
+                reason = safe_text(failure.reason).partition(";")[0].rstrip(". ")
+                self._runner.log(f"past messages are missing: {reason}; trying again")
+        pages.failures.clear()
         is_complete = self._room in pages.caught_up
         pages.caught_up.clear()
         return ExitCode.DONE if is_complete and self._until is not None else None

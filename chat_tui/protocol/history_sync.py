@@ -35,6 +35,9 @@ PAGE_MESSAGES: Final = 100
 AROUND_MESSAGES: Final = 50
 """Messages before and after a hit of a search, each."""
 
+MAX_UNREAD_PLACES: Final = 1000
+"""Most places of a list of unread numbers that are kept: a hostile server may invent names."""
+
 
 @dataclass(slots=True)
 class _Around:
@@ -214,10 +217,10 @@ class HistorySync:
 
     def unread_listed(self, places: list[history_replies.UnreadPlace], *, more: bool) -> None:
         """Take a line with unread numbers: of the reply to `/unread`, or a notice."""
-        for place in places:
+        for place in places[: MAX_UNREAD_PLACES - len(self._unread_lines)]:
             name = f"@{place.name}" if place.is_private else place.name
             self._unread_lines.append((name, place.count, place.mentions))
-            if place.is_private:
+            if place.is_private and (name in self._unread or len(self._unread) < MAX_UNREAD_PLACES):
                 self._unread[name] = place.count
         if more:
             return

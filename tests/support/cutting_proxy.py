@@ -6,6 +6,8 @@ import socket
 import threading
 from contextlib import suppress
 
+from tests.support.wait_until import until
+
 _LINGER_NONE = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 
 
@@ -19,6 +21,8 @@ class CuttingProxy:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._left: int | None = None  # lines of the client to forward; None: all
+        self._is_mute = False  # the client receives nothing
+        self._swallowed = b""
         self._start(self._accept)
 
     @property
@@ -31,11 +35,20 @@ class CuttingProxy:
         with self._lock:
             self._left = lines
 
+    def swallow_output(self) -> None:
+        """Forward nothing more to the client, until `cut`."""
+        with self._lock:
+            self._is_mute = True
+
+    def until_swallowed(self, line: str) -> None:
+        """Wait until a line of the client was swallowed."""
+        until(lambda: f"{line}\n".encode() in self._swallowed, f"{line!r} is swallowed")
+
     def cut(self) -> None:
         """Reset all connections. Later ones are forwarded whole."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
-            self._left = None
+            self._left, self._is_mute = None, False
         for pair in pairs:
             for end in pair:
                 with suppress(OSError):
@@ -76,7 +89,7 @@ class CuttingProxy:
     def _forward(self, source: socket.socket, target: socket.socket, from_client: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(self._allowed(data) if from_client else data)
+                target.sendall(self._allowed(data) if from_client else self._audible(data))
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -90,4 +103,10 @@ class CuttingProxy:
                 return data
             lines = data.splitlines(keepends=True)[: self._left]
             self._left -= len(lines)
-            return b"".join(lines)
+            allowed = b"".join(lines)
+            self._swallowed += data[len(allowed) :]
+            return allowed
+
+    def _audible(self, data: bytes) -> bytes:
+        with self._lock:
+            return b"" if self._is_mute else data

@@ -9,6 +9,7 @@ import pytest
 from chat_server.wire.stamps import format_stamp
 from chat_tui import events
 from chat_tui.events import NotKept, PageKind
+from chat_tui.protocol.history_sync import MAX_UNREAD_PLACES
 from tests.support.history_simulator import SimulatedServer, SimulatedUser
 
 
@@ -375,3 +376,16 @@ def test_text_that_was_sent_again_does_not_hide_on_the_same_connection_what_arri
     alice.settle(40.0)
     assert alice.own_states() == {"sent": 2}
     assert [message.text for message in server.messages] == ["ok", "ok"]
+
+
+def test_list_of_unread_numbers_without_end_is_bounded(
+    server: SimulatedServer, alice: SimulatedUser
+) -> None:
+    for part in range(30):
+        places = ", ".join(f"r{part}x{number} (5)" for number in range(50))
+        server.output.append(f"[SERVER] Unread: {places},")
+    server.output.append("[SERVER] Unread: last (1)")
+    alice.events.clear()
+    alice.settle()
+    (listed,) = [event for event in alice.events if isinstance(event, events.UnreadListed)]
+    assert len(listed.places) == MAX_UNREAD_PLACES
