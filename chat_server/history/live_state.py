@@ -1,4 +1,4 @@
-"""The part of the stored state that a new file has to begin with, while the server runs."""
+"""The part of the stored state that another file has to begin with, while the server runs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from chat_server.core import Record, records, values
 
 
 class LiveState:
-    """Subscriptions and open visits, as recorded. If the file is lost, they are stored again.
+    """Subscriptions, open visits and accounts, as recorded. If the file is lost, they come back.
 
     Without them the next server would start with no subscriptions, and the end of a visit would
     have no start. Only the writer's thread uses it.
     """
 
-    def __init__(self, subscriptions: Mapping[str, frozenset[str]] | None = None) -> None:
+    def __init__(
+        self,
+        subscriptions: Mapping[str, frozenset[str]] | None = None,
+        accounts: Mapping[str, str | None] | None = None,
+    ) -> None:
+        """Begin with what was stored, and the accounts with which it was compared."""
         self._subscriptions = {user: set(names) for user, names in (subscriptions or {}).items()}
         self._visits: dict[str, records.VisitStarted] = {}
+        self._accounts = dict(accounts or {})
 
     def apply(self, record: Record) -> None:
         """Follow a record that was stored."""
@@ -35,7 +41,12 @@ class LiveState:
             case values.UserForgotten(user):
                 self._subscriptions.pop(user, None)
                 self._visits.pop(user, None)
+                self._accounts.pop(user, None)
+            case records.AccountsChanged(accounts):
+                self._accounts = dict(accounts)
             case records.AccountRenamed(old, new):
+                if old in self._accounts:
+                    self._accounts[new] = self._accounts.pop(old)
                 if old in self._subscriptions:
                     self._subscriptions[new] = self._subscriptions.pop(old)
                 visit = self._visits.pop(old, None)
@@ -47,6 +58,16 @@ class LiveState:
                         names.add(new)
             case _:
                 pass
+
+    def accounts(self, current: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Return the accounts for `Store.start`.
+
+        Not those of now, `current`: if the record of a rename is not stored yet, the account with
+        the old name would look as if it was removed. But a new user may have logged in before the
+        record `AccountsChanged`.
+        """
+        seen = self._subscriptions.keys() | self._visits.keys()
+        return {name: current[name] for name in seen & current.keys()} | self._accounts
 
     def records(self) -> list[Record]:
         """Return the records that lead to this state."""

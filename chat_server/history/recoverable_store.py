@@ -61,7 +61,7 @@ class RecoverableStore:
             self._file.remember_identity()
         except OSError as error:
             raise StoreError(error.strerror or str(error)) from error
-        self._live = LiveState(store.saved_state().subscriptions)
+        self._live = LiveState(store.saved_state().subscriptions, self._accounts())
         self.current = store
         self._readers.replace(store)
 
@@ -137,7 +137,7 @@ class RecoverableStore:
         self._file.remove_stale_companions()
         store = self._open_store(self._file.path)
         try:
-            store.start(self._accounts())
+            store.start(self._live.accounts(self._accounts()))
             carried = self._live.records()
             if carried:
                 store.apply(carried)
