@@ -218,7 +218,7 @@ class Composer(ClusterTextArea, inherit_bindings=False):
         return True
 
     def insert_quote(self, quote: str) -> bool:
-        """Put a quoted line above the typed text, below other quotes; the cursor goes to the end.
+        """Put a quoted line above the typed text, below other quotes. The cursor stays in the text.
 
         Return False, and change nothing, if the text is a command, which has one line only.
         """
@@ -227,10 +227,13 @@ class Composer(ClusterTextArea, inherit_bindings=False):
         if is_command or _size(text) + _size(quote) > PASTE_LIMIT:
             return False
         lines = text.split("\n")
-        quotes = next(
-            (at for at, line in enumerate(lines) if not line.startswith("> ")), len(lines)
-        )
-        self._replace("\n".join([*lines[:quotes], quote, *(lines[quotes:] or [""])]))
+        quotes = next((at for at, line in enumerate(lines) if line[:2] != "> "), len(lines))
+        self._completion.accept()
+        self.history.checkpoint()  # one undo takes back the quote alone
+        if quotes < len(lines):
+            self.insert(f"{quote}\n", (quotes, 0))
+        else:
+            self.insert(f"\n{quote}\n", self.document.end)
         return True
 
     # Keys
