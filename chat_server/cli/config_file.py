@@ -203,7 +203,7 @@ def _convert(
                 file, key, f"{key}: {_format_value(each)} contains a NUL; remove it"
             )
     if isinstance(option.type, click.Path):
-        is_off = isinstance(option.type, OptionalFile) and value == OFF
+        is_off = isinstance(option.type, OptionalFile) and str(value).lower() == OFF
         values = values if is_off else [_resolve_path(file.path, str(each)) for each in values]
     for each in values:
         try:

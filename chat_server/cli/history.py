@@ -220,6 +220,8 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
             is_clean = opened.wipe()
     click.echo(f"Forgot {name}: {count_of(count, 'message')}")
     click.echo("Backups are not changed. Delete those that are older than this.", err=True)
+    for other in _set_aside_files(file):
+        click.echo(f"Also not changed: {format_path(other)}", err=True)
     if not is_clean:
         raise click.ClickException(
             "another program reads the file, so its -wal may still contain the text; run this"
@@ -340,6 +342,13 @@ def compact(file: Path, users_file: Path) -> None:
         opened.compact()
         after = opened.stats().file_bytes
     click.echo(f"Compacted {format_path(file)}: {format_size(before)} to {format_size(after)}")
+
+
+def _set_aside_files(file: Path) -> list[Path]:
+    """Return the files that a server or `restore` has set aside. They have the texts, too."""
+    target = Path(os.path.realpath(file))
+    beginnings = tuple(f"{target.name}.{kind}-" for kind in ("broken", "before-restore"))
+    return sorted(path for path in target.parent.iterdir() if path.name.startswith(beginnings))
 
 
 def _check_replaceable(file: Path) -> None:

@@ -68,7 +68,8 @@ NETWORK_LIST: Final = _NetworkList()
 
 
 OFF: Final = "off"
-"""The value of an `OptionalFile` that names no file. A file of this name is written `./off`."""
+"""The value of an `OptionalFile` that names no file, in any case. A file of this name is written
+`./off`."""
 
 
 class OptionalFile(click.Path):
@@ -79,7 +80,9 @@ class OptionalFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Convert like `click.Path`, except for `off`."""
-        return value if value == OFF else super().convert(value, param, ctx)
+        if isinstance(value, str) and value.lower() == OFF:
+            return OFF
+        return super().convert(value, param, ctx)
 
 
 def merge_uses(

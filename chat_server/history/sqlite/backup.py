@@ -25,6 +25,9 @@ _COPY_BYTES: Final = 4 * 1024 * 1024
 _STEPS: Final = 10_000
 """Instructions of SQLite between two calls of `progress`: about a millisecond."""
 
+_SINGLE_FILE: Final = "PRAGMA journal_mode = DELETE"
+"""Only a database in this mode is a single file, also while it is read."""
+
 LOCK_SECONDS: Final = 10.0
 """Longest wait for a lock of SQLite. The server's writer holds it for milliseconds."""
 
@@ -47,7 +50,9 @@ def back_up(history: Path, target: Path, progress: Progress = lambda: None) -> i
         raise BackupExistsError
     with _draft(target) as draft:
         with closing(open_read_only(history)) as connection, interruptible(connection, progress):
+            connection.execute("PRAGMA query_only = OFF")  # the copy counts as a write
             connection.execute("VACUUM INTO ?", (str(draft),))
+        _leave_wal_mode(draft)
         size = _sync(draft)
         try:
             os.link(draft, target)  # unlike a rename, never replaces a file
@@ -84,8 +89,7 @@ def restore_backup(
             closing(sqlite3.connect(draft, isolation_level=None)) as connection,
             interruptible(connection, progress),
         ):
-            # Only a database in this mode is a single file.
-            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute(_SINGLE_FILE)
             check_integrity(connection)
             check(connection)
         _copy_owner(target if target.exists() else target.parent, draft)
@@ -107,12 +111,17 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     """Open a history that exists, also on a read-only disk. Raises `sqlite3.Error`, `OSError`."""
     os.close(open_regular(path))  # its errors are clearer than "unable to open database file"
     target = Path(os.path.realpath(path))
-    uri = f"{target.as_uri()}?mode=ro"
-    if not os.access(target.parent, os.W_OK) and not with_suffix(target, "-wal").exists():
-        # SQLite could not create the files that it needs to share the database with a writer.
-        # There is none: it would have a -wal.
-        uri += "&immutable=1"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=LOCK_SECONDS)
+    mode = "ro"
+    if not with_suffix(target, "-wal").exists():  # no writer: it would have one
+        if not os.access(target.parent, os.W_OK):
+            # SQLite could not create the files that it needs to share the database with a writer.
+            mode = "ro&immutable=1"
+        elif os.access(target, os.W_OK):
+            mode = "rw"  # a connection that only reads would leave these files
+    uri = f"{target.as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=LOCK_SECONDS)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
 
 
 @contextmanager
@@ -154,6 +163,11 @@ def _draft(target: Path) -> Iterator[Path]:
         for suffix in ("", "-journal", *COMPANIONS):
             with suppress(OSError):
                 with_suffix(draft, suffix).unlink(missing_ok=True)
+
+
+def _leave_wal_mode(database: Path) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute(_SINGLE_FILE)
 
 
 def _copy(source: Path, target: Path, progress: Progress) -> None:

@@ -115,7 +115,7 @@ def test_history_can_be_turned_off(file: Path, by: str, monkeypatch: pytest.Monk
     if by == "variable":
         monkeypatch.setenv("CHAT_SERVER_HISTORY", "off")
     arguments = ["--history", "off"] if by == "option" else []
-    settings = load(file, 'history = "off"\n' if by == "file" else "", *arguments)
+    settings = load(file, 'history = "Off"\n' if by == "file" else "", *arguments)
     assert build_config(settings).history is None
 
 

@@ -314,11 +314,14 @@ def test_export_of_unknown_user_fails(file: Path) -> None:
 def test_forget_leaves_no_byte_of_the_texts(file: Path) -> None:
     before = bytes_of(file)
     assert all(word.encode() in before for word in TEXTS_OF_ALICE)
+    broken = file.with_name(f"{file.name}.broken-20261130-120000")
+    broken.touch()
     done = run_server(
         "history", "forget", "alice", "--yes", "--users", file.with_name("users.json")
     )
     assert done.stdout == "Forgot alice: 4 messages\n"
     assert "Backups are not changed." in done.stderr
+    assert f"Also not changed: {broken}\n" in done.stderr
     assert "The account alice still exists" in done.stderr
     after = bytes_of(file)
     for word in TEXTS_OF_ALICE:

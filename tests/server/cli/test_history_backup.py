@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,20 @@ def test_backup_is_a_complete_private_file_without_what_was_erased(
     assert b"aardvark" not in target.read_bytes()
     assert texts(target) == texts(file)
     assert "newest" in texts(target)
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_commands_that_read_leave_no_files(file: Path, tmp_path: Path, is_used: bool) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    with closing(SqliteStore(file)) if is_used else nullcontext():
+        run_history(file, "backup", folder / "backup.db")
+    for read in (file, folder / "backup.db"):
+        for command in ("stats", "export"):
+            user = ["alice"] if command == "export" else []
+            assert run_server("history", command, *user, "--history", read).exit_code == 0
+    assert [path.name for path in folder.iterdir()] == ["backup.db"]
+    assert not list(tmp_path.glob("users.history.db-*"))
 
 
 def test_backup_never_overwrites(file: Path, tmp_path: Path) -> None:
