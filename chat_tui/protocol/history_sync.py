@@ -7,11 +7,9 @@ room change is on its way. A page names its room, and it is right even if the us
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from chat_server.wire import (
-    LineTooLongError,
     PrivateMessage,
     ServerLine,
     canonical_name,
@@ -21,11 +19,11 @@ from chat_server.wire import (
 )
 from chat_tui import events
 from chat_tui.events import Event, HistoryPage, HistoryRequestFailed, PageKind
-from chat_tui.input import make_command
 from chat_tui.protocol.catch_up import CatchUp, Step
 from chat_tui.protocol.echo_matcher import OutgoingMessage
 from chat_tui.protocol.page_reader import Page, PageReader, PastMessage
-from chat_tui.protocol.pending_requests import Request, RequestKind, RequestOrigin, make_request
+from chat_tui.protocol.page_requests import Around, PageRequest, PageRequests
+from chat_tui.protocol.pending_requests import Request, RequestKind, RequestOrigin
 from chat_tui.protocol.send_queue import SendQueue
 from chat_tui.protocol.timelines import Timelines, Unconfirmed
 
@@ -37,29 +35,6 @@ AROUND_MESSAGES: Final = 50
 
 MAX_UNREAD_PLACES: Final = 1000
 """Most places of a list of unread numbers that are kept: a hostile server may invent names."""
-
-
-@dataclass(slots=True)
-class _Around:
-    """The two pages around a message."""
-
-    entries: list[PastMessage | events.NotKept] = field(default_factory=list)
-    earlier: str | None = None
-    is_failed: bool = False
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A page that was requested."""
-
-    request: Request
-    place: str
-    kind: PageKind
-    catch_up: CatchUp | None = None
-    step: Step | None = None
-    around: _Around | None = None
-    is_second: bool = False
-    """True for the page after the message in the middle."""
 
 
 class HistorySync:
@@ -89,7 +64,7 @@ class HistorySync:
         self.starts: dict[str, str] = {}
         """Where the log of a room begins if it is empty: a time as the server reads it."""
         self._reader = PageReader()
-        self._asked: list[_Asked] = []
+        self._requests = PageRequests(sender)
         self._room: CatchUp | None = None
         self._conversations: dict[str, CatchUp] = {}
         self._unread: dict[str, int] = {}  # of the server, by conversation
@@ -192,7 +167,7 @@ class HistorySync:
 
     def page_received(self, request: Request | None, page: Page, now: float) -> bool:
         """Take a page. Return False if no request of the client itself is answered."""
-        asked = self._take(request)
+        asked = self._requests.take(request)
         if asked is None:
             return False
         if asked.place != page.place:
@@ -211,7 +186,7 @@ class HistorySync:
         """Handle a request that was rejected or not answered."""
         if request.kind is RequestKind.STAMPS and request.origin is RequestOrigin.INTERNAL:
             self._give_up()
-        asked = self._take(request)
+        asked = self._requests.take(request)
         if asked is not None:
             self._failed(asked, reason, now)
 
@@ -257,7 +232,7 @@ class HistorySync:
             ):
                 continue
             for step in catch_up.due_steps(now):
-                step.is_asked = self._ask(
+                step.is_asked = self._requests.ask(
                     catch_up.place, step.kind, *step.words, now=now, catch_up=catch_up, step=step
                 )
 
@@ -273,17 +248,17 @@ class HistorySync:
         count = str(PAGE_MESSAGES)
         match kind:
             case PageKind.EARLIER:
-                return self._ask(location, kind, "before", subject, count, now=now)
+                return self._requests.ask(location, kind, "before", subject, count, now=now)
             case PageKind.LATER:
-                return self._ask(location, kind, "after", subject, count, now=now)
+                return self._requests.ask(location, kind, "after", subject, count, now=now)
             case PageKind.FOUND if not location.startswith("@"):
-                return self._search(location, subject, now)
+                return self._requests.search(location, subject, now)
             case PageKind.AROUND if (stamp := parse_stamp(subject)) is not None:
-                around, count = _Around(), str(AROUND_MESSAGES)
+                around, count = Around(), str(AROUND_MESSAGES)
                 words = "before", format_stamp(stamp), count
-                is_sent = self._ask(location, kind, *words, now=now, around=around)
+                is_sent = self._requests.ask(location, kind, *words, now=now, around=around)
                 words = "after", format_stamp(stamp - 1), count
-                return is_sent and self._ask(
+                return is_sent and self._requests.ask(
                     location, kind, *words, now=now, around=around, is_second=True
                 )
         return False
@@ -344,7 +319,7 @@ class HistorySync:
             catch_up.timeline.withdrawn(message.text, is_action=message.is_action)
             self._resend(message, now)
 
-    def _page_around(self, asked: _Asked, around: _Around, page: Page) -> None:
+    def _page_around(self, asked: PageRequest, around: Around, page: Page) -> None:
         around.entries += page.entries
         if not asked.is_second:
             around.earlier = page.earlier
@@ -355,7 +330,7 @@ class HistorySync:
                 )
             )
 
-    def _failed(self, asked: _Asked, reason: str, now: float) -> None:
+    def _failed(self, asked: PageRequest, reason: str, now: float) -> None:
         if asked.catch_up is not None and asked.step is not None:
             asked.catch_up.failed(asked.step, reason, now)
             return
@@ -370,42 +345,3 @@ class HistorySync:
         for catch_up in self._catch_ups():
             catch_up.tick(float("inf"))
         self.is_active = False
-
-    def _search(self, room: str, words: str, now: float) -> bool:
-        if not self._sender.capabilities.history_search or not words.strip():
-            return False
-        request = make_request(make_command("/search", *words.split(" ")), RequestOrigin.INTERNAL)
-        request.subject = room
-        try:
-            self._sender.send(request, now)
-        except LineTooLongError:
-            return False
-        self._asked.append(_Asked(request, room, PageKind.FOUND))
-        return True
-
-    def _ask(
-        self,
-        place: str,
-        kind: PageKind,
-        *words: str,
-        now: float,
-        catch_up: CatchUp | None = None,
-        step: Step | None = None,
-        around: _Around | None = None,
-        is_second: bool = False,
-    ) -> bool:
-        partner = ("with", place[1:]) if place.startswith("@") else ()
-        request = make_request(make_command("/history", *partner, *words), RequestOrigin.INTERNAL)
-        request.subject = place
-        try:
-            self._sender.send(request, now)
-        except LineTooLongError:
-            return False
-        self._asked.append(_Asked(request, place, kind, catch_up, step, around, is_second))
-        return True
-
-    def _take(self, request: Request | None) -> _Asked | None:
-        for index, asked in enumerate(self._asked):
-            if asked.request is request:
-                return self._asked.pop(index)
-        return None
