@@ -20,11 +20,12 @@ from chat_server.access import (
     Place,
     Rejection,
 )
+from chat_server.account_reload import AccountReload
 from chat_server.accounts import AccountStore, HashPool, Rehasher, VerifiedPasswords
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
-from chat_server.core import EndCause, EndNotice, Hub, PresenceLimit, now_microseconds
+from chat_server.core import Hub, PresenceLimit, now_microseconds
 from chat_server.delivery import Dispatcher, Outbox, TextEncoder
 from chat_server.history import HistoryService, HistorySnapshot, open_history
 from chat_server.net import (
@@ -71,8 +72,6 @@ class ChatServer:
         self._history_problem: str | None = None
         """Why there is no history though it was configured."""
         self._unread_notifier: UnreadNotifier | None = None
-        self._must_match_history = False
-        """True after a change of the users file that the history has not seen yet."""
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
@@ -110,6 +109,7 @@ class ChatServer:
             rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log, authenticator.remember),
             log=log,
         )
+        self._account_reload = AccountReload(self._services, None, self.report_exposure)
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._is_public = False
@@ -277,6 +277,7 @@ class ChatServer:
         self._services = replace(
             self._services, history=history, notify_unread_on=self._unread_notifier.notify
         )
+        self._account_reload = AccountReload(self._services, history, self.report_exposure)
         history.start()
 
     def report_exposure(self) -> None:
@@ -306,44 +307,8 @@ class ChatServer:
         self._reported_exposure = set(found)
 
     def reload_accounts(self) -> None:
-        """Read the users file again if it has changed. Main thread.
-
-        End the sessions of removed accounts, of those with another name and of disabled ones, each
-        with its last line (protocol, section 2).
-        """
-        change = self._accounts.reload_if_changed()
-        if change.error is not None:
-            self._log.users_broken(change.error)
-        if change.count is not None:
-            self._log.users_reloaded(change.count)
-            self.report_exposure()
-        self._services.authenticator.accounts_changed()
-        removed, renamed = change.removed, change.renamed
-        if self._history is None:
-            removed, renamed = removed | renamed.keys(), {}
-        if change.count is None and not (removed or renamed or change.disabled):
-            self._match_history()
-            return
-        self._must_match_history = True
-        # The new accounts are in use already, so no removed user can log in behind this.
-        disabled = EndNotice(EndCause.ACCOUNT_DISABLED)
-        with self._delivery.batch():
-            for user in self._hub.rename_users(renamed):
-                self._log.account_removed(user)
-            for user in self._hub.remove_users(removed):
-                self._log.account_removed(user)
-            for user in self._hub.end_sessions(change.disabled, disabled):
-                self._log.account_disabled(user)
-
-    def _match_history(self) -> None:
-        """Let the history compare its accounts with the users file after a change of that.
-
-        Only once nothing has changed since the last check: a change of an account may be two
-        writes, and in between the account seems to be another one.
-        """
-        if self._must_match_history and self._history is not None:
-            self._must_match_history = False
-            self._history.accounts_changed()
+        """Read the users file again if it has changed. See `AccountReload`. Main thread."""
+        self._account_reload.run()
 
     def reload_certificate(self) -> None:
         """Read the certificate again, for new connections. Open connections keep the old one.
