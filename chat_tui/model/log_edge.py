@@ -29,6 +29,10 @@ class LogEdge:
     state: EdgeState = EdgeState.UNKNOWN
     reason: str = ""
     """Why the last request failed."""
+    go_on: str = ""
+    """The stamp from which the server has more, as its last page said. It may be far beyond the
+    entry at the edge: the server looks through a limited number of messages for a page. Empty: the
+    stamp of the entry at the edge."""
     kept_since: date | None = None
     """Older messages than those of this day were removed. Only at the oldest entry, and only if
     the server said so."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +11,7 @@ from chat_tui.model.author_hues import AuthorHues
 from chat_tui.model.entries import EntryKind
 from chat_tui.model.gaps import AbsenceTracker, connection_gap
 from chat_tui.model.location import Location
-from chat_tui.model.log_edge import EdgeState, LogEdge
+from chat_tui.model.log_edge import EdgeState
 from chat_tui.model.room_log import MAX_ENTRIES, RoomLog
 
 WINDOW_ENTRIES: Final = 4_000
@@ -151,7 +152,7 @@ class LogStore:
         changed = False
         for log in (*self._logs.values(), *self._windows.values()):
             if log.top.state is EdgeState.LOADING:
-                log.top, changed = LogEdge(EdgeState.MORE), True
+                log.top, changed = replace(log.top, state=EdgeState.MORE), True
             if log.bottom.state is EdgeState.LOADING:
-                log.bottom, changed = LogEdge(EdgeState.MORE), True
+                log.bottom, changed = replace(log.bottom, state=EdgeState.MORE), True
         return changed

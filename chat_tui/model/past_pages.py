@@ -227,7 +227,7 @@ class PastPages:
         if self._reaches_present(page, log.present):
             self._logs.join_window(location)
         else:
-            log.bottom = LogEdge(EdgeState.MORE)
+            log.bottom = LogEdge(EdgeState.MORE, go_on=stamp_of(page.later or ""))
             self._logs.bound(location)
 
     def _around(self, page: HistoryPage) -> None:
@@ -236,7 +236,7 @@ class PastPages:
         window = self._logs.open_window(location)
         window.extend(self._entries(page, above=True))
         window.top = self._top_edge(page)
-        window.bottom = LogEdge(EdgeState.MORE)
+        window.bottom = LogEdge(EdgeState.MORE, go_on=stamp_of(page.later or ""))
         if len(window):
             found = window.find(stamp)
             window.target = window.first + len(window) // 2 if found is None else found
@@ -254,16 +254,16 @@ class PastPages:
 
     def _set_edge(self, log: RoomLog, kind: PageKind, state: EdgeState, reason: str = "") -> None:
         if kind is PageKind.LATER:
-            log.bottom = LogEdge(state, reason)
+            log.bottom = replace(log.bottom, state=state, reason=reason)
         else:
-            log.top = LogEdge(state, reason)
+            log.top = replace(log.top, state=state, reason=reason)
         log.version += 1
 
     @staticmethod
     def _top_edge(page: HistoryPage) -> LogEdge:
         """Return what is above the oldest entry after a page was added there."""
         if page.earlier is not None:
-            return LogEdge(EdgeState.MORE)
+            return LogEdge(EdgeState.MORE, go_on=stamp_of(page.earlier))
         removed = [
             entry.before for entry in page.entries if isinstance(entry, NotKept) and entry.before
         ]

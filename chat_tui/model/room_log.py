@@ -236,8 +236,9 @@ class RoomLog:
         if self.has_history:
             if self.in_view is not None:
                 first = min(first, self.in_view[0])
-            if first > self._first and self.top.state in (EdgeState.COMPLETE, EdgeState.FAILED):
-                self.top = replace(self.top, state=EdgeState.MORE)
+            if first > self._first:
+                is_loading = self.top.state is EdgeState.LOADING
+                self.top = LogEdge(EdgeState.LOADING if is_loading else EdgeState.MORE)
         if first <= self._first:
             return
         self._first = first

@@ -56,6 +56,8 @@ def empty_log_hint(model: ChatModel, key_of: Callable[[str, str], str], second_u
         return text
     if model.log.top.state is EdgeState.FAILED:
         return f"The messages are not loaded yet: {model.log.top.cause}. Trying again…"
+    if model.log.top.state in (EdgeState.MORE, EdgeState.LOADING):
+        return "The latest messages are by people that you do not follow. PgUp looks further back."
     if people.follows_none_present:
         text = "You follow no one here, so you receive no messages. "
         if model.capabilities.follow_everyone:

@@ -19,10 +19,11 @@ def load_page(context: ChatContext, kind: PageKind) -> None:
     if kind is PageKind.EARLIER:
         # Without any stamp the first page has failed: above everything is what is newest.
         future = datetime.now().astimezone() + timedelta(days=1)
-        before = log.oldest_stamp or future.isoformat(timespec="microseconds")
+        newest = future.isoformat(timespec="microseconds")
+        before = log.top.go_on or log.oldest_stamp or newest
         sent = session.request_earlier(location, before)
     else:
-        sent = session.request_later(location, log.newest_stamp or "")
+        sent = session.request_later(location, log.bottom.go_on or log.newest_stamp or "")
     if not sent:
         model.apply(HistoryRequestFailed(location, kind, _NOT_NOW))
     context.process_updates()

@@ -321,6 +321,49 @@ class TestLoadingAbove:
             assert states == [EntryState.RESENT]
 
 
+class TestPagesThatBringNothing:
+    """The server looks through a limited number of messages, and says from where to go on."""
+
+    async def test_empty_page_above_is_followed_by_another_one(self, tmp_path: Path) -> None:
+        async with room(tmp_path, 400) as (harness, server):
+            await scroll_to_top(harness)
+            before = view(harness)
+            gap = HistoryPage("lobby", PageKind.EARLIER, (), server.sent[100].time)
+            await server.emit(gap)
+            assert view(harness)[1:] == before[1:]
+            harness.session.calls.append(("answered",))
+            await harness.press("pageup")
+            assert server.request == ("request_earlier", 100)
+            await server.answer(60)
+            assert harness.model.log.oldest_stamp == server.sent[40].time
+
+    async def test_empty_page_below_is_followed_by_another_one(self, tmp_path: Path) -> None:
+        async with room(tmp_path, 400) as (harness, server):
+            harness.app.chat.show_message(server.sent[100].time)
+            await server.answer(20)
+            log_of(harness).scroll_end(animate=False)
+            await harness.settle()
+            assert server.request == ("request_later", 109)
+            gap = HistoryPage("lobby", PageKind.LATER, (), later=server.sent[300].time)
+            await server.emit(gap)
+            harness.session.calls.append(("answered",))
+            await harness.press("pagedown")
+            assert server.request == ("request_later", 300)
+
+    async def test_room_whose_latest_messages_are_not_for_the_user_says_so(
+        self, tmp_path: Path
+    ) -> None:
+        async with chat(tmp_path, commands=WITH_HISTORY, follows=("bob",)) as harness:
+            server = PastServer(harness, 60)
+            gap = HistoryPage("lobby", PageKind.FIRST, (), server.sent[30].time)
+            await server.emit(gap, CaughtUp("lobby"))
+            await harness.until(lambda: "PgUp looks further back" in harness.screen_text())
+            await harness.press("pageup")
+            assert server.request == ("request_earlier", 30)
+            await server.answer()
+            assert "m29" in harness.screen_text(log_of(harness))
+
+
 class TestPartsOfTheHistory:
     async def test_end_returns_from_far_above_at_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
