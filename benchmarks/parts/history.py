@@ -31,7 +31,7 @@ RATE: Final = 100
 PACE_SECONDS: Final = 2.0
 LOCK_SECONDS: Final = 3.0
 
-QUIET_SECONDS: Final = 0.05
+QUIET_SECONDS: Final = 0.25
 QUIET_CPU: Final = 0.002
 """A server is quiet if it uses less CPU time than this in `QUIET_SECONDS`."""
 

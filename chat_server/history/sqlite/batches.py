@@ -5,14 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from chat_server.core import Record, records, values
 from chat_server.history.interface import Commit
 from chat_server.history.sqlite import accounts, search_index
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
 from chat_server.history.store import DISORDERLY_SPAN, MAX_VISITS, DroppedMessages
+
+_Row: TypeAlias = tuple[int, int, int, bool, str]
+"""The room, the stamp, the author, whether it is an action, and the text of a message."""
 
 _INSERT_MESSAGE: Final = (
     # A batch is stored again if an error came after its commit.
@@ -25,6 +29,19 @@ statement for each: SQLite writes the last id at the end of a statement."""
 
 _INSERT_MESSAGES: Final = _INSERT_MESSAGE + ", (?, ?, ?, ?, ?)" * (_ROWS_AT_ONCE - 1)
 
+_LEAST_RUN: Final = 8
+"""Runs of fewer messages are inserted together with others."""
+
+
+@cache
+def _insert_run(count: int) -> str:
+    """Return what inserts so many messages of a run. Half as expensive: only texts are bound."""
+    rows = (f"(?1, ?2 + {offset}, ?3, ?4, ?{5 + offset})" for offset in range(count))
+    return (
+        "INSERT OR IGNORE INTO message(room, stamp, author, is_action, text)"
+        f" VALUES {', '.join(rows)}"
+    )
+
 
 class Batch:
     """One transaction with records. Messages in rooms are collected and inserted at its end."""
@@ -32,7 +49,8 @@ class Batch:
     def __init__(self, connection: sqlite3.Connection, names: Names) -> None:
         self._connection = connection
         self._names = names
-        self._messages: list[tuple[int, int, int, bool, str]] = []
+        self._runs: list[tuple[int, int, values.PublishedMessages]] = []
+        """With the ids of the room and the author."""
         self._rooms: set[str] = set()
         self._recipients: set[str] = set()
         self._is_recount = False
@@ -46,7 +64,7 @@ class Batch:
             self._add_hole(hole)
         for record in batch:
             _APPLY[type(record)](self, record)
-        if self._messages:
+        if self._runs:
             self._insert_messages(has_search)
         if self._newest:
             self._connection.execute(
@@ -59,17 +77,13 @@ class Batch:
     def _insert_messages(self, has_search: bool) -> None:
         run = self._connection.execute
         (last,) = run("SELECT coalesce(max(id), 0) FROM message").fetchone()
-        inserted, messages = 0, self._messages
-        whole = len(messages) - len(messages) % _ROWS_AT_ONCE
-        for start in range(0, whole, _ROWS_AT_ONCE):
-            chunk = messages[start : start + _ROWS_AT_ONCE]
-            inserted += run(_INSERT_MESSAGES, [*chain.from_iterable(chunk)]).rowcount
-        rest = messages[whole:]
-        if rest:
-            inserted += self._connection.executemany(_INSERT_MESSAGE, rest).rowcount
-        for table, column, place in (("room", "room", 0), ("account", "author", 2)):
-            counts = Counter(row[place] for row in self._messages)
-            if inserted < len(self._messages):
+        inserted = self._insert_runs()
+        rooms, authors = Counter[int](), Counter[int]()
+        for room, author, messages in self._runs:
+            rooms[room] += len(messages.texts)
+            authors[author] += len(messages.texts)
+        for table, column, counts in (("room", "room", rooms), ("account", "author", authors)):
+            if inserted < rooms.total():
                 query = f"SELECT {column}, count(*) FROM message WHERE id > ? GROUP BY {column}"
                 counts = Counter(dict(run(query, (last,))))
             self._connection.executemany(
@@ -79,10 +93,39 @@ class Batch:
         if has_search:
             search_index.expect(self._connection, last)
 
+    def _insert_runs(self) -> int:
+        """Insert all messages in their order. Return how many were new."""
+        inserted = 0
+        rows: list[_Row] = []
+        for room, author, run in self._runs:
+            if len(run.texts) < _LEAST_RUN:
+                for offset, text in enumerate(run.texts):
+                    rows.append((room, run.stamp + offset, author, run.is_action, text))
+                continue
+            inserted += self._insert_rows(rows)
+            rows = []
+            for start in range(0, len(run.texts), _ROWS_AT_ONCE):
+                texts = run.texts[start : start + _ROWS_AT_ONCE]
+                inserted += self._connection.execute(
+                    _insert_run(len(texts)),
+                    (room, run.stamp + start, author, run.is_action, *texts),
+                ).rowcount
+        return inserted + self._insert_rows(rows)
+
+    def _insert_rows(self, rows: list[_Row]) -> int:
+        inserted = 0
+        whole = len(rows) - len(rows) % _ROWS_AT_ONCE
+        for start in range(0, whole, _ROWS_AT_ONCE):
+            chunk = rows[start : start + _ROWS_AT_ONCE]
+            parameters = [*chain.from_iterable(chunk)]
+            inserted += self._connection.execute(_INSERT_MESSAGES, parameters).rowcount
+        if rows[whole:]:
+            inserted += self._connection.executemany(_INSERT_MESSAGE, rows[whole:]).rowcount
+        return inserted
+
     def _add_messages(self, run: values.PublishedMessages) -> None:
         room, author = self._names.room(run.room), self._names.account(run.author)
-        for offset, text in enumerate(run.texts):
-            self._messages.append((room, run.stamp + offset, author, run.is_action, text))
+        self._runs.append((room, author, run))
         self._rooms.add(run.room)
         self._see(run.stamp + len(run.texts) - 1)
 

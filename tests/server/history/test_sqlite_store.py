@@ -14,6 +14,7 @@ import pytest
 from chat_server.config import HistoryFrom
 from chat_server.core import Record
 from chat_server.core.records import AccountRenamed
+from chat_server.core.values import PublishedMessages
 from chat_server.history import (
     NewerSchemaError,
     NotHistoryFileError,
@@ -348,6 +349,35 @@ def test_file_of_each_version_ends_with_the_schema_of_a_new_file(
             rows = store._connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
             schemas.append(sorted(rows))
     assert schemas[0] == schemas[1]
+
+
+# Batches
+
+
+def test_batch_with_runs_of_all_lengths_is_stored_in_order_and_once(path: Path) -> None:
+    lengths = (1, 7, 8, 49, 50, 51, 3, 120, 1, 1, *[1] * 60, 2)
+    runs: list[Record] = []
+    stamp = 1
+    for number, length in enumerate(lengths):
+        author, room = ("alice", "lobby") if number % 3 else ("bob", "dev")
+        said_texts = (f"{stamp + offset}" for offset in range(length))
+        runs.append(said(author, stamp, *said_texts, room=room)._replace(is_action=number % 2 == 0))
+        stamp += length + 5
+    expected = [
+        (run.stamp + offset, run.room, run.author, run.is_action, text)
+        for run in runs
+        if isinstance(run, PublishedMessages)
+        for offset, text in enumerate(run.texts)
+    ]
+    with closing(SqliteStore(path)) as store:
+        store.apply(runs[:40])
+        store.apply(runs)
+        rows = store._connection.execute(
+            "SELECT stamp, room.name, account.name, is_action, text FROM message"
+            " JOIN room ON room.id = room JOIN account ON account.id = author ORDER BY message.id"
+        ).fetchall()
+        assert rows == expected
+        check(store)
 
 
 # Search
