@@ -141,14 +141,17 @@ class CatchUp:
         if not self._starts_early:
             self._release()
 
-    def page(self, step: Step, page: Page) -> None:
-        """Apply a page. After the last one the log is complete."""
+    def page(self, step: Step, page: Page, unread: int = 0) -> None:
+        """Apply a page. After the last one the log is complete.
+
+        `unread`: the partner's newest messages that the server has counted as unread.
+        """
         self._failures = 0
         self.steps.remove(step)
         if self._recent:
             self._recent_page(page)
         elif step.kind is PageKind.FIRST:
-            self._first_page(step, page)
+            self._first_page(step, page, unread)
         else:
             self._missed_page(page)
         if not self.steps:
@@ -207,7 +210,7 @@ class CatchUp:
         self._recent = False
         self.steps.append(Step(PageKind.MISSED, ("new", format_stamp(start))))
 
-    def _first_page(self, step: Step, page: Page) -> None:
+    def _first_page(self, step: Step, page: Page, unread: int) -> None:
         timeline = self.timeline
         past = list(page.entries)
         held = {_stamp(message) for message in self._held}
@@ -219,15 +222,37 @@ class CatchUp:
             if not (self._is_shown(entry) or self._is_own_shown(step.kind, entry))
         ]
         stamps = [stamp for entry in past if (stamp := _stamp(entry)) is not None]
+        is_bounded = step.words[0] == "before"
+        missed = [] if is_bounded else self._cut_unread(entries, unread)
         self._emit(
             events.HistoryPage(self.place, PageKind.FIRST, tuple(entries), earlier=page.earlier)
         )
-        self._first_stamps |= {stamp for stamp in map(_stamp, entries) if stamp is not None}
-        self._record_shown(entries)
+        if missed:
+            self._emit(events.HistoryPage(self.place, PageKind.MISSED, tuple(missed)))
+        shown = [*entries, *missed]
+        self._first_stamps |= {stamp for stamp in map(_stamp, shown) if stamp is not None}
+        self._record_shown(shown)
         if timeline.newest is None:
-            is_bounded = step.words[0] == "before"
             timeline.newest = timeline.read if is_bounded else max(stamps, default=0)
-            timeline.first = timeline.newest
+            new = {_stamp(entry) for entry in missed}
+            seen = [stamp for stamp in stamps if stamp not in new]
+            timeline.first = timeline.newest if is_bounded else max(seen, default=0)
+
+    def _cut_unread(
+        self, entries: list[PastMessage | NotKept], unread: int
+    ) -> list[PastMessage | NotKept]:
+        """Remove the newest `unread` messages of the partner and all below them. Return them."""
+        theirs = [
+            index
+            for index, entry in enumerate(entries)
+            if not isinstance(entry, NotKept) and entry.author != self._own_name
+        ]
+        if not unread or not theirs:
+            return []
+        start = theirs[max(0, len(theirs) - unread)]
+        missed = entries[start:]
+        del entries[start:]
+        return missed
 
     def _recent_page(self, page: Page) -> None:
         entries = [

@@ -271,7 +271,7 @@ class HistorySync:
         place = f"@{name}"
         known = self._conversations.get(place)
         catch_up = self._catch_up_with(place, now)
-        unread = self._unread.pop(place, 0)
+        unread = self._unread.get(place, 0)
         if known is catch_up and catch_up.is_done and unread:
             # They were kept while the user did not follow the partner: older than the newest.
             self._conversations[place] = self._new_catch_up(place, now, recent=True)
@@ -306,7 +306,7 @@ class HistorySync:
         return self._first_id is None or message.id < self._first_id
 
     def _page_of_catch_up(self, catch_up: CatchUp, step: Step, page: Page, now: float) -> None:
-        catch_up.page(step, page)
+        catch_up.page(step, page, self._unread.pop(catch_up.place, 0))
         self._resend_missing(catch_up, now)
 
     def _resend_missing(self, catch_up: CatchUp, now: float) -> None:

@@ -194,3 +194,24 @@ def test_private_messages_that_were_kept_are_read_on_opening(
     harness.until(lambda: harness.model.unread.count("@bob") == 1)
     harness.session.read_private("bob")
     harness.until(lambda: messages(harness, "@bob") == ["bob: are you there?"])
+
+
+def test_kept_messages_are_new_in_a_conversation_without_a_log(
+    harness: SessionHarness, server: RestartableServer
+) -> None:
+    alice = server.log_in("alice")
+    bob = server.log_in("bob")
+    bob.send("/msg alice read on another machine")
+    alice.expect_match(r".* bob -> alice: read on another machine")
+    alice.send("/quit")
+    alice.expect("[SERVER] Goodbye")
+    alice.expect_end()
+    bob.send("/msg alice one", "/msg alice alice, two")
+    sign_in(harness, server.port)
+    harness.until(lambda: harness.model.unread.count("@bob") == 2)
+    harness.session.read_private("bob")
+    harness.until(lambda: len(messages(harness, "@bob")) == 3)
+    log = harness.model.log_of("@bob")
+    assert log.read_marker.new_from == log.first + 1
+    assert [entry.past for entry in log.entries()] == [True, False, False]
+    assert harness.model.unread.numbers("@bob") == (2, 1)
