@@ -102,7 +102,6 @@ class RecoverableStore:
         """Set the damaged file aside. `reopen` begins a new one."""
         self._file.keep_log()
         self.close()
-        self._damage = ""
         try:
             aside = self._file.set_aside()
         except OSError as error:
@@ -151,6 +150,7 @@ class RecoverableStore:
         """Close the store, once no thread reads it."""
         store, self.current = self.current, None
         self._readers.replace(None)
+        self._damage = ""  # what a reader has found by now was wrong with this file
         if store is not None:
             with suppress(Exception):  # it may be damaged or gone
                 store.close()
