@@ -264,8 +264,9 @@ def test_other_end_of_session_repeats_what_may_be_lost(
     start_server: StartServer, tmp_path: Path, how: str
 ) -> None:
     server = start_server(rate=0, history=tmp_path / "h.db", operators=frozenset({"carol"}))
-    alice, bob, carol = (server.log_in(name) for name in ("alice", "bob", "carol"))
+    alice, carol = server.log_in("alice"), server.log_in("carol")
     say(alice, "before bob entered")
+    bob = server.log_in("bob")
     bob.send("/subscribe alice", "/join dev", "/leave")
     bob.expect("[SERVER] Subscribed to alice")
     bob.expect("[SERVER] Joined room 'dev'", "[SERVER] Joined room 'lobby'")
