@@ -35,7 +35,10 @@ _LEAST_RUN: Final = 8
 
 @cache
 def _insert_run(count: int) -> str:
-    """Return what inserts so many messages of a run. Half as expensive: only texts are bound."""
+    """Return the statement that inserts `count` messages of one run, at half of the cost.
+
+    What is the same for all of them is bound once.
+    """
     rows = (f"(?1, ?2 + {offset}, ?3, ?4, ?{5 + offset})" for offset in range(count))
     return (
         "INSERT OR IGNORE INTO message(room, stamp, author, is_action, text)"

@@ -1,21 +1,18 @@
-"""The history of a running server: waits, bounds, restarts, clocks, accounts and metrics."""
+"""The history of a running server: waits, bounds, faults, start and stop."""
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from chat_server.accounts.file_editor import rename_account
-from chat_server.config import Config, HistoryFrom, Tuning
+from chat_server.config import Config, Tuning
 from chat_server.core.values import PublishedMessages
 from chat_server.history.history_file import HistoryInUseError
 from chat_server.history.interface import Commit
@@ -34,10 +31,6 @@ from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, 
 from tests.support.running_server import StartServer
 from tests.support.small_disk import MIB, MakeDisk
 from tests.support.wait_until import until
-
-HOUR = 3_600_000_000
-YEAR = 365 * 24 * HOUR
-NOW = 1_795_000_000_000_000
 
 ALICE = Reader("alice", "lobby", frozenset({"*"}))
 
@@ -347,72 +340,6 @@ def test_messages_beyond_the_memory_are_a_hole_in_the_page(
     assert metrics.history_degraded == 0
 
 
-def stamps_of(lines: list[str]) -> list[str]:
-    return [line[1:33] for line in lines if line.startswith("[2")]
-
-
-@pytest.mark.parametrize("moved", [-HOUR, YEAR], ids=["an hour back", "a year forward"])
-def test_stamps_rise_over_restart_with_another_clock(
-    start_server: StartServer, tmp_path: Path, moved: int
-) -> None:
-    file = tmp_path / "chat.db"
-    now = NOW
-
-    def clock() -> int:
-        return now
-
-    lines: list[str] = []
-    for _ in range(3):
-        server = start_server(rate=0, history=file, clock=clock, history_days=0)
-        with server.log_in("alice") as alice:
-            alice.send("one", "two", "/history")
-            while not (line := alice.read_line() or "").startswith("[SERVER] End of history"):
-                lines.append(line)
-        server.stop()
-        now = NOW + moved if now == NOW else NOW
-    page = lines[-6:]
-    assert [line.partition(": ")[2] for line in page] == ["one", "two"] * 3
-    assert stamps_of(page) == sorted(set(stamps_of(page)))
-    is_ahead = "s ahead of the clock" in server.log.getvalue()
-    assert is_ahead == (moved > 0), server.log.getvalue()
-
-
-def test_clock_set_back_at_restart_reports_how_far_history_is_ahead(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    file = tmp_path / "chat.db"
-    server = start_server(rate=0, history=file, clock=lambda: NOW)
-    with server.log_in("alice") as alice:
-        alice.send("one")
-        read_page(alice)
-    server.stop()
-    server = start_server(rate=0, history=file, clock=lambda: NOW - HOUR)
-    assert "The newest kept message is 360" in server.log.getvalue()
-
-
-def test_retention_removes_old_messages_while_running(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    days = 24 * HOUR
-    now = NOW
-    server = start_server(
-        rate=0,
-        history=tmp_path / "chat.db",
-        clock=lambda: now,
-        history_days=2,
-        history_prune_seconds=0.1,
-    )
-    with server.log_in("alice") as alice:
-        alice.send("old")
-        assert read_page(alice) == ["alice: old"]
-        now = NOW + 3 * days
-        alice.send("new")
-        until(lambda: "alice: old" not in read_page(alice), "the old message is pruned")
-        page = read_page(alice, "/history 100")
-        assert page[0].startswith("[SERVER] Not kept: messages before ")
-        assert page[1:] == ["alice: new"]
-
-
 def test_retention_keeps_up_with_a_flood(start_server: StartServer, tmp_path: Path) -> None:
     file = tmp_path / "chat.db"
     server = start_server(rate=0, history=file, history_messages=1, history_prune_seconds=0)
@@ -423,118 +350,6 @@ def test_retention_keeps_up_with_a_flood(start_server: StartServer, tmp_path: Pa
         assert page_once_available(alice)[-1] == "alice: " + "x" * 400
     # The file never shrinks. With one step for each batch, half of the messages were in it at once.
     assert file.stat().st_size < count * 400 // 3
-
-
-def created(moment: int) -> str:
-    return datetime.fromtimestamp(moment // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"),
-    [
-        (HistoryFrom.START, ["first", "second", "third"]),
-        (HistoryFrom.ACCOUNT, ["second", "third"]),
-        (HistoryFrom.VISIT, ["third"]),
-    ],
-)
-def test_history_from_limits_pages_and_search(
-    start_server: StartServer, tmp_path: Path, limit: HistoryFrom, expected: list[str]
-) -> None:
-    now = NOW
-    (tmp_path / "users.more.json").write_text(
-        json.dumps({"created": {"bob": created(NOW + 10 * HOUR)}})
-    )
-    server = start_server(
-        rate=0, history=tmp_path / "chat.db", history_from=limit, clock=lambda: now
-    )
-    alice = server.log_in("alice")
-    alice.send("first")
-    read_page(alice)
-    now = NOW + 20 * HOUR
-    alice.send("second")
-    read_page(alice)
-    now = NOW + 30 * HOUR
-    bob = server.log_in("bob", subscribe="*")
-    alice.send("third")
-    bob.expect_message("alice", "third")
-    pages = [f"alice: {text}" for text in expected]
-    assert read_page(bob) == pages
-    for text in ("first", "second", "third"):
-        bob.send(f"/search {text}")
-        bob.expect("[SERVER] Found in 'lobby'")
-        if text in expected:
-            bob.expect_match(f"{STAMP} alice: {text}")
-        assert (bob.read_line() or "").startswith("[SERVER] End of history")
-
-
-def test_rename_of_account_keeps_its_past(start_server: StartServer, tmp_path: Path) -> None:
-    file = tmp_path / "chat.db"
-    server = start_server(rate=0, history=file)
-    bob, carol = server.log_in("bob", subscribe="alice"), server.log_in("carol")
-    assert carol.request("/subscribe bob") == "[SERVER] Subscribed to bob"
-    bob.send("said as bob")
-    carol.expect_message("bob", "said as bob")
-    users = server.config.users
-    rename_account(users, "bob", "robert")
-    server.server.reload_accounts()
-    bob.expect("[SERVER] Logged out: this account was removed")
-    assert carol.request("/subs") == "[SERVER] Subscriptions: robert"
-    server.stop()
-    accounts = json.loads(users.read_text())
-    assert "bob" not in accounts
-    server = start_server(rate=0, history=file)
-    robert = server.connect()
-    robert.expect("[SERVER] Login using: LOGIN <username> <password>")
-    robert.send("LOGIN robert pw-of-bob")
-    robert.expect("[SERVER] Login successful")
-    robert.expect_match(r"\[SERVER\] Available commands: .*")
-    assert robert.request("/subs") == "[SERVER] Subscriptions: alice"
-    assert read_page(robert)[-1].endswith(": said as bob")
-
-
-def test_account_created_again_while_running_inherits_nothing(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    companion = tmp_path / "users.more.json"
-    companion.write_text(json.dumps({"created": {"bob": "2026-11-01T00:00:00Z"}}))
-    server = start_server(rate=0, history=tmp_path / "chat.db")
-    bob = server.log_in("bob", subscribe="alice")
-    draft = tmp_path / "draft"
-    draft.write_text(json.dumps({"created": {"bob": "2026-11-02T00:00:00Z"}}))
-    draft.replace(companion)
-    server.server.reload_accounts()
-    bob.expect("[SERVER] Logged out: this account was removed")
-    server.server.reload_accounts()
-    again = server.log_in("bob")
-    assert again.request("/subs") == "[SERVER] Subscriptions: none"
-    server.stop()
-    server = start_server(rate=0, history=tmp_path / "chat.db")
-    again = server.log_in("bob")
-    assert again.request("/subs") == "[SERVER] Subscriptions: none"
-
-
-def test_account_whose_creation_time_is_written_late_keeps_its_past(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    """A rename writes the users file first and its companion second."""
-    companion = tmp_path / "users.more.json"
-    companion.write_text(json.dumps({"created": {"bob": "2026-11-01T00:00:00Z"}}))
-    server = start_server(rate=0, history=tmp_path / "chat.db")
-    server.log_in("bob", subscribe="alice").close()
-    users = server.config.users
-    accounts = json.loads(users.read_text())
-    accounts["robert"] = accounts.pop("bob")
-    users.write_text(json.dumps(accounts))
-    server.server.reload_accounts()
-    companion.write_text(json.dumps({"created": {"robert": "2026-11-01T00:00:00Z"}}))
-    server.server.reload_accounts()
-    server.server.reload_accounts()
-    server.stop()
-    server = start_server(rate=0, history=tmp_path / "chat.db")
-    robert = server.connect()
-    robert.send("LOGIN robert pw-of-bob", "/subs")
-    lines = [robert.read_line() for _ in range(4)]
-    assert lines[3] == "[SERVER] Subscriptions: alice"
 
 
 def test_unread_notices_follow_commits(start_server: StartServer, tmp_path: Path) -> None:
