@@ -316,7 +316,7 @@ class HistorySync:
             return
         for message in catch_up.resolution.take_missing():
             self._emit(events.MessageResent(message.id))
-            catch_up.timeline.withdrawn(message.text, is_action=message.is_action)
+            catch_up.timeline.withdrawn(message.id)
             self._resend(message, now)
 
     def _page_around(self, asked: PageRequest, around: Around, page: Page) -> None:

@@ -75,10 +75,9 @@ class OwnMessages:
 
         `is_action`: send it as an action (`/me`).
         """
-        proof = self._timelines.of(room).sending(text, is_action=is_action)
-        message = OutgoingMessage(
-            next(self._own_ids), text, is_action, room, has_proof=proof is not None
-        )
+        own_id = next(self._own_ids)
+        proof = self._timelines.of(room).sending(own_id, text, is_action=is_action)
+        message = OutgoingMessage(own_id, text, is_action, room, has_proof=proof is not None)
         self._emit(events.MessagePending(message.id, room, text, is_action, proof))
         self._sender.send_message(message, now)
         if not self._sender.echoing:

@@ -61,7 +61,7 @@ class PrivateMessages:
         """Send a private message. Raises `LineTooLongError`."""
         origin = RequestOrigin.TYPED if intent.typed else RequestOrigin.UI
         request, own_id = make_request(intent.command, origin), next(self._own_ids)
-        proof = self._timelines.of(intent.location).sending(intent.text)
+        proof = self._timelines.of(intent.location).sending(own_id, intent.text)
         self._emit(events.MessagePending(own_id, intent.location, intent.text, proof=proof))
         self._pending.append((request, intent, own_id))
         self._sender.send(request, now)
@@ -87,7 +87,7 @@ class PrivateMessages:
     def rejected(self, request: Request, reason: str) -> None:
         """Move the text of this request back to the composer: the server did not deliver it."""
         for intent, own_id in self._take(request):
-            self._timelines.of(intent.location).withdrawn(intent.text)
+            self._timelines.of(intent.location).withdrawn(own_id)
             self._emit(events.MessageRejected(own_id))
             self._emit(replace(intent.returned(reason), is_reported=True))
 

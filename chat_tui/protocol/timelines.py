@@ -52,35 +52,35 @@ class Timeline:
         """The stamps of own messages that no `skip` counts, because they had no proof."""
         self._shown: dict[int, None] = {}
         self._base: int | None = None
-        self._sends: list[tuple[str, bool]] = []  # own messages after `_base`, in order
+        # The own messages after `_base`, in order: their texts by id.
+        self._sends: dict[int, tuple[str, bool]] = {}
         self._pending = 0  # own messages that are not settled
         self._has_sent = False  # on this connection
         self.has_started_over = False
         """True if the stamps of the server have gone down: what is stored of them is too high."""
 
-    def sending(self, text: str, *, is_action: bool = False) -> DeliveryProof | None:
+    def sending(self, own_id: int, text: str, *, is_action: bool = False) -> DeliveryProof | None:
         """Record that an own message is sent now. Return its proof, if there is one."""
         self._pending += 1
         self._has_sent = True
         if self._base is None or len(self._sends) >= _MAX_SENDS:
             self._base = None
             return None
-        proof = DeliveryProof(format_stamp(self._base), self._sends.count((text, is_action)))
-        self._sends.append((text, is_action))
-        return proof
+        skip = self._count_sends(text, is_action=is_action)
+        self._sends[own_id] = text, is_action
+        return DeliveryProof(format_stamp(self._base), skip)
 
     def settled(self) -> None:
         """Record that an own message is not pending any more."""
         self._pending = max(0, self._pending - 1)
 
-    def withdrawn(self, text: str, *, is_action: bool = False) -> None:
+    def withdrawn(self, own_id: int) -> None:
         """Record that an own message has not arrived, so that the history does not have it."""
-        if (text, is_action) in self._sends:
-            self._sends.remove((text, is_action))
+        self._sends.pop(own_id, None)
 
     def is_own_shown(self, text: str, nth: int, *, is_action: bool = False) -> bool:
         """Return True if the log shows the `nth` own message of this text after the base."""
-        return nth < self._sends.count((text, is_action))
+        return nth < self._count_sends(text, is_action=is_action)
 
     @property
     def base(self) -> int | None:
@@ -142,6 +142,9 @@ class Timeline:
         if not has_history:  # what is sent now will not be in the history
             self._base = None
             self._sends.clear()
+
+    def _count_sends(self, text: str, *, is_action: bool) -> int:
+        return sum(sent == (text, is_action) for sent in self._sends.values())
 
     def _rebase(self, stamp: int) -> None:
         """Count own messages from `stamp` on, unless one that is on its way may be older."""

@@ -389,3 +389,26 @@ def test_list_of_unread_numbers_without_end_is_bounded(
     alice.settle()
     (listed,) = [event for event in alice.events if isinstance(event, events.UnreadListed)]
     assert len(listed.places) == MAX_UNREAD_PLACES
+
+
+@pytest.mark.parametrize("recipient", ["", "bob"])
+def test_messages_of_one_text_that_were_sent_again_are_not_sent_a_third_time(
+    server: SimulatedServer, alice: SimulatedUser, recipient: str
+) -> None:
+    alice.type("before", recipient)
+    alice.settle()
+    for _ in range(3):
+        alice.type("ok", recipient)
+    alice.cut()
+    alice.connect()
+    while alice.own_states()["resent"] < 3:
+        alice.deliver()
+        alice.now += 1.0
+        alice.protocol.tick(alice.now)
+        alice._collect()
+    alice.cut(to_server=100)
+    alice.connect()
+    alice.settle(1.0)
+    own = [message.text for message in server.messages if message.author == "alice"]
+    assert own == ["before", "ok", "ok", "ok"]
+    assert alice.own_states() == {"sent": 4, "resent": 3}
