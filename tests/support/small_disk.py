@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -29,9 +30,12 @@ class SmallDisk:
     def fill(self, leave: int = 0) -> None:
         """Fill it but for `leave` bytes."""
         with self._filler.open("ab") as file:
-            wanted = self.free() - leave
-            if wanted > 0:
-                os.posix_fallocate(file.fileno(), file.tell(), wanted)
+            while (wanted := self.free() - leave) > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, wanted)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:  # the server has written meanwhile
+                        raise
 
     def clear(self) -> None:
         """Free what `fill` has taken."""
