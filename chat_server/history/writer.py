@@ -39,7 +39,7 @@ _ACTIVE_SECONDS: Final = 2.0
 then does it sleep until it is woken: a wakeup in the middle of a fan-out would delay that."""
 
 _CHECK_SECONDS: Final = 1.0
-"""Interval between two checks of the free space and of the file at the path."""
+"""Interval between two checks of the free space."""
 
 _SUSPECT_ATTEMPTS: Final = 5
 """Attempts to store a batch that fails for another reason than the state of the disk. Then its
@@ -196,7 +196,7 @@ class Writer:
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
             self._check_free_space()
-            self._store.close_if_replaced()
+        self._store.close_if_replaced()  # always: a file that was removed takes the batch with it
         self._store.set_aside_if_damaged()
         if self._store.current is None:
             if not self._store.reopen():

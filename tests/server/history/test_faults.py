@@ -314,6 +314,24 @@ def test_backup_moved_over_file_while_running_is_not_mixed_with_its_log(tmp_path
         assert whole.execute("SELECT text FROM message").fetchall() == [("one",), ("two",)]
 
 
+def test_backup_moved_over_damaged_file_while_running_is_not_set_aside(tmp_path: Path) -> None:
+    file, backup = tmp_path / "users.history.db", tmp_path / "backup.db"
+    with start(tmp_path) as program:
+        talk(program, *(f"text {number}" for number in range(300)))
+        done = run_server("history", "backup", backup, "--users", program.users)
+        assert done.exit_code == 0, done.output
+        with program.log_in("alice") as alice:
+            for path in (file, Path(f"{file}-wal")):
+                with path.open("r+b") as stream:
+                    stream.write(b"garbage!" * (path.stat().st_size // 8))
+            backup.rename(file)
+            alice.send("after")
+            page = page_once_available(alice)
+            assert page[-2:] == ["alice: text 299", "alice: after"]
+        assert not list(tmp_path.glob("*.broken-*"))
+        assert "was removed or replaced while it was in use" in program.log
+
+
 def test_second_server_on_same_file_is_refused_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "users.history.db"
     with start(tmp_path) as program:
