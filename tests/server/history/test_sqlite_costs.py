@@ -11,8 +11,9 @@ import pytest
 from chat_server.config import HistoryFrom
 from chat_server.core import Record
 from chat_server.history import PageRequest, Retention
+from chat_server.history.reader_pool import _READERS as MAX_READERS
 from chat_server.history.sqlite import SqliteStore, pages, search, unread
-from chat_server.history.sqlite.connections import open_reader
+from chat_server.history.sqlite.connections import open_reader, open_writer
 from tests.support.history_records import entered, followed, index, reads, said, sent
 
 START = HistoryFrom.START
@@ -141,3 +142,11 @@ def test_full_room_is_pruned_without_counting_it(large: Path, tmp_path: Path) ->
     with closing(SqliteStore(copy)) as store:
         retention = Retention(days=0, messages=20_000)
         assert store.prune(retention, 10**9).messages == 1
+
+
+def test_page_caches_of_a_server_take_at_most_two_mib(tmp_path: Path) -> None:
+    path = fill(tmp_path / "history.db", 500)
+    with closing(open_writer(path, 1)) as writer, closing(open_reader(path, 1)) as reader:
+        sizes = [each.execute("PRAGMA cache_size").fetchone()[0] for each in (writer, reader)]
+    assert all(size < 0 for size in sizes), "in KiB, not in pages"
+    assert -sizes[0] - MAX_READERS * sizes[1] <= 2048
