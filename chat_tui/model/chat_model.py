@@ -10,11 +10,11 @@ from typing import Final
 from chat_server.wire import Action, Message, PrivateMessage, operator_replies
 from chat_tui import events
 from chat_tui.events import ConnectionChanged, ConnectionState, DeliveryProof, Event
-from chat_tui.input import ServerCapabilities, outgoing_to_composer_text, parse_outgoing
+from chat_tui.input import ServerCapabilities
 from chat_tui.model.alerts import Alert, AlertQueue
 from chat_tui.model.conversations import Conversations
 from chat_tui.model.drafts import Drafts
-from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, EntryState, Presence
+from chat_tui.model.entries import LOG_NOTICE_KINDS, Entry, EntryKind, Presence
 from chat_tui.model.history import InputHistories, InputHistory
 from chat_tui.model.history_search import HistorySearch
 from chat_tui.model.location import Location
@@ -22,8 +22,8 @@ from chat_tui.model.logs import LogStore
 from chat_tui.model.mentions import Mentions
 from chat_tui.model.message_intake import MessageIntake
 from chat_tui.model.navigation import Navigation
+from chat_tui.model.own_entries import OwnEntries, OwnMessageSettled
 from chat_tui.model.panes import Pane
-from chat_tui.model.past_pages import stamp_of
 from chat_tui.model.people import Roster
 from chat_tui.model.places import Places
 from chat_tui.model.room_log import RoomLog
@@ -90,6 +90,14 @@ class ChatModel:
             self.conversations,
             self._alerts,
             self._own.renumber,
+            lambda: self.now(),
+        )
+        self._own_entries = OwnEntries(
+            self._logs,
+            self.people,
+            self.conversations,
+            self._own,
+            self._intake,
             lambda: self.now(),
         )
         self._changes |= set(Pane)
@@ -252,12 +260,9 @@ class ChatModel:
         proof: DeliveryProof | None = None,
     ) -> None:
         """Add a message of an earlier session that may have arrived or not."""
-        text, is_action = parse_outgoing(typed)
-        entry = self._own_entry(
-            Location(location), timestamp, text, EntryState.UNCONFIRMED, is_action=is_action
-        )
-        self._own.restore(location, entry.id, typed, proof)
-        self._changes.add(Pane.STATUS)
+        place = Location(location)
+        self._own_entries.restore(place, timestamp, typed, proof)
+        self._own_changed(place)
 
     def forget_unconfirmed(self, location: str, timestamp: datetime, typed: str) -> None:
         """Stop offering to send a message again: another window of the user has done so."""
@@ -286,17 +291,15 @@ class ChatModel:
             case events.MessageArrived(room, message):
                 self._message_arrived(safe_name(room), message)
             case events.MessagePending():
-                self._own_pending(event)
-            case events.MessageSent(own_id, said_at):
-                self._own_settled(own_id, EntryState.SENT, said_at)
-            case events.MessageUnconfirmed(own_id):
-                self._own_settled(own_id, EntryState.UNCONFIRMED, None)
-            case events.MessageKept(own_id):
-                self._own_settled(own_id, EntryState.KEPT, None)
-            case events.MessageResent(own_id):
-                self._own_settled(own_id, EntryState.RESENT, None)
-            case events.MessageRejected(own_id):
-                self._own_settled(own_id, EntryState.REJECTED, None)
+                self._own_changed(self._own_entries.pending(event))
+            case (
+                events.MessageSent()
+                | events.MessageUnconfirmed()
+                | events.MessageKept()
+                | events.MessageResent()
+                | events.MessageRejected()
+            ):
+                self._own_settled(event)
             case events.LatencyMeasured(seconds):
                 self.round_trip = seconds
                 self._changes.add(Pane.STATUS)
@@ -417,13 +420,7 @@ class ChatModel:
         self._log_changed(location)
 
     def _search_answered(self, event: events.HistoryPage | events.HistoryRequestFailed) -> None:
-        search = self.history_search
-        if isinstance(event, events.HistoryRequestFailed):
-            is_awaited = search.failed(event.location, safe_text(event.reason))
-        else:
-            found = [item for item in event.entries if not isinstance(item, events.NotKept)]
-            is_awaited = search.answered(event.location, [*map(self._intake.entry_of, found)])
-        if is_awaited:
+        if self.history_search.apply(event, self._intake.entry_of):
             self._changes.add(Pane.FOUND)
 
     def _announcement_received(self, author: str, text: str) -> None:
@@ -435,59 +432,22 @@ class ChatModel:
             # Without a location: it alerts even if the location in view is muted.
             self._alerts.add("", entry)
 
-    def _own_pending(self, event: events.MessagePending) -> None:
-        location = Location(safe_name(event.room))
-        entry = self._own_entry(
-            location, self.now(), event.text, EntryState.PENDING, is_action=event.is_action
-        )
-        typed = outgoing_to_composer_text(event.text, is_action=event.is_action)
-        self._own.add_pending(event.id, location, entry.id, typed, event.proof)
-
-    def _own_entry(
-        self,
-        location: Location,
-        timestamp: datetime,
-        text: str,
-        state: EntryState,
-        *,
-        is_action: bool,
-    ) -> Entry:
-        kind = EntryKind.PRIVATE if location.is_private else EntryKind.MESSAGE
-        if location.is_private:
-            self.conversations.begin(location.partner)
-            self._changes.add(Pane.ROOMS)
-        entry = self.log_of(location).append(
-            EntryKind.ACTION if is_action else kind,
-            timestamp,
-            safe_text(text),
-            author=self.user,
-            recipient=location.partner,
-            own=True,
-            state=state,
-        )
+    def _own_changed(self, location: Location) -> None:
+        self._changes |= {Pane.STATUS, Pane.ROOMS} if location.is_private else {Pane.STATUS}
         self._log_changed(location)
-        return entry
 
-    def _own_settled(self, own_id: int, state: EntryState, said_at: str | None) -> None:
-        timestamp, stamp = None, ""
-        if said_at is not None:
-            now, stamp = self.now(), stamp_of(said_at)
-            timestamp = self._intake.local_time(said_at)
-            if not stamp:
-                timestamp = not_before_day_of(timestamp, now)
-        message = self._own.settle(own_id, state, timestamp, stamp)
-        if message is None:
-            return
-        self._changes.add(Pane.STATUS)
-        if state is EntryState.REJECTED:
-            self._drop_empty_conversation(Location(message.location))
-        self._log_changed(message.location)
+    def _own_settled(self, event: OwnMessageSettled) -> None:
+        location = self._own_entries.settled(event)
+        if location is not None:
+            if isinstance(event, events.MessageRejected):
+                self._drop_empty_conversation(location)
+            self._own_changed(location)
 
     def _drop_empty_conversation(self, location: Location) -> None:
         """End a conversation in which no message arrived, unless the user is writing there."""
         if location in (self.location, self.compose_location) or self.drafts.of(location):
             return
-        if all(entry.state is EntryState.REJECTED for entry in self.log_of(location)):
+        if self._own_entries.has_only_rejected(location):
             self.conversations.end(location.partner)
             self._changes.add(Pane.ROOMS)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from chat_server.wire import Action, Message, PrivateMessage
+from chat_tui.events import HistoryPage, HistoryRequestFailed, NotKept
 from chat_tui.model.entries import Entry
+from chat_tui.sanitize import safe_text
 
 
 class HistorySearch:
@@ -23,6 +26,17 @@ class HistorySearch:
     def begin(self, room: str) -> None:
         """Wait for the answer to a new search."""
         self.room, self.is_pending, self.found, self.problem = room, True, (), ""
+
+    def apply(
+        self,
+        event: HistoryPage | HistoryRequestFailed,
+        entry_of: Callable[[Message | Action | PrivateMessage], Entry],
+    ) -> bool:
+        """Take the answer of the server. Return False if it came too late."""
+        if isinstance(event, HistoryRequestFailed):
+            return self.failed(event.location, safe_text(event.reason))
+        found = [item for item in event.entries if not isinstance(item, NotKept)]
+        return self.answered(event.location, [*map(entry_of, found)])
 
     def answered(self, room: str, entries: Sequence[Entry]) -> bool:
         """Take the messages found in `room`, the oldest first. Return False if it came too late."""
