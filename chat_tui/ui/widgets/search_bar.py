@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +15,12 @@ from textual.message import Message
 
 from chat_tui.ui.widgets.caption import Caption
 from chat_tui.ui.widgets.text_input import SafeInput
+
+_MIN_FIELD: Final = 12
+"""Cells that the field keeps for the text while the result has a shorter form."""
+
+_OTHER_CELLS: Final = 18
+"""Cells of the label, the buttons and the gaps."""
 
 
 class _Button(Caption):
@@ -52,6 +59,10 @@ class SearchBar(Horizontal):
 
     class Closed(Message):
         """The user closed the bar with the mouse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forms = [""]  # of the result, the longest first
 
     def compose(self) -> ComposeResult:
         """Yield the field, the number of hits, and buttons for the mouse."""
@@ -99,13 +110,29 @@ class SearchBar(Horizontal):
         `leads_on`: the next Enter goes on to search on the server. `needs_word`: it would if the
         text had a word besides the author.
         """
-        has_text = bool(self.text.strip())
-        result = f"{number}/{hits}" if hits else "nothing found" if has_text else ""
-        if leads_on:
-            result = f"{result} · Enter: on the server" if hits else "Enter: search on the server"
+        result = f"{number}/{hits}" if hits else "nothing found" if self.text.strip() else ""
+        forms = [result]
+        if leads_on and hits:
+            forms = [f"{result} · Enter: on the server", f"{result} · ⏎ server"]
+        elif leads_on:
+            forms = ["Enter: search on the server", "Enter: server", "⏎ server"]
         elif needs_word:
-            result = f"{result} · add a word: on the server"
-        self.query_one("#search-count", Caption).update(Content(result))
+            forms = [
+                f"{result} · add a word: on the server",
+                f"{result} · add a word",
+                "add a word",
+            ]
+        self._forms = forms
+        self._draw_result()
+
+    def on_resize(self) -> None:
+        """Draw the result in the longest form that fits."""
+        self._draw_result()
+
+    def _draw_result(self) -> None:
+        room = self.size.width - _MIN_FIELD - _OTHER_CELLS
+        fitting = (form for form in self._forms if cell_len(form) <= room)
+        self.query_one("#search-count", Caption).update(Content(next(fitting, self._forms[-1])))
 
     def action_step(self, by: int) -> None:
         """Ask for an older (-1) or a newer (1) hit."""

@@ -127,8 +127,7 @@ async def test_author_term_filters_what_the_server_finds(tmp_path: Path) -> None
         await harness.until(lambda: len(hits(harness)) == 1)
         assert "carol" in hits(harness)[0]
         await harness.press("escape", "escape", "ctrl+f", *"from:erin")
-        needs_word = "nothing found · add a word: on the server"
-        await harness.until(lambda: needs_word in bar(harness))
+        await harness.until(lambda: "nothing found · add a word" in bar(harness))
         await harness.press("enter")
         await harness.settle()
         assert harness.session.calls == [("search_history", "red build")]
@@ -199,3 +198,17 @@ async def test_search_stays_in_the_log_if_the_server_cannot_search(
         await harness.press("enter")
         await harness.until(lambda: "2/2" in bar(harness))
         assert harness.session.calls == []
+
+
+@pytest.mark.parametrize(("columns", "result"), [(120, "search on the server"), (40, "⏎ server")])
+async def test_field_of_the_search_stays_readable_in_a_narrow_window(
+    tmp_path: Path, columns: int, result: str
+) -> None:
+    async with chat(tmp_path, size=(columns, 20), commands=WITH_HISTORY) as harness:
+        await harness.press("ctrl+f", *"twelvecells")
+        await harness.until(lambda: result in bar(harness))
+        assert "twelvecells" in bar(harness)
+        assert "✕" in bar(harness)
+        await harness.press("ctrl+u", *"from:erin")
+        await harness.until(lambda: "add a word" in bar(harness))
+        assert "from:erin" in bar(harness)
