@@ -100,7 +100,6 @@ class RecoverableStore:
 
     def set_aside(self, why: str) -> None:
         """Set the damaged file aside. `reopen` begins a new one."""
-        self._damage = ""
         if self.current is not None and self._file.was_replaced():
             self.close_if_replaced()  # the file that is there now may be whole
             return
