@@ -16,7 +16,7 @@ def send_private(context: CommandContext, arguments: tuple[str, ...]) -> None:
 
 
 def _correct_waiting(context: CommandContext, name: str) -> None:
-    """Count the messages that wait for a user again, if no more are kept: some may be gone."""
+    """Count again the messages that wait for a user, if the limit is reached: some may be gone."""
     counted = context.hub.waiting_if_full(context.session, name)
     if not counted:
         return

@@ -370,7 +370,7 @@ class Hub(Generic[ReceiverT]):
     def correct_waiting(
         self, name: str, counted: Mapping[str, int], stored: Mapping[str, int]
     ) -> None:
-        """Count no more of the private messages for `name` that were erased or are no longer kept.
+        """Stop counting private messages for `name` that were erased or are no longer kept.
 
         `counted`: by `waiting_if_full`. `stored`: the unread messages that were stored after that.
         """

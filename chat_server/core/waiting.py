@@ -59,7 +59,7 @@ class WaitingMessages:
         by_author[author] = by_author.get(author, (0, 0))[0] + 1, stamp
 
     def clear(self, recipient: str, author: str) -> None:
-        """Count no more messages by one author, because the recipient has asked for them.
+        """Stop counting messages by one author, because the recipient has asked for them.
 
         The stamp remains until `end_session`: the recipient may ask for the next page.
         """
