@@ -1,8 +1,8 @@
 """Draw the pictures of the README from the real client, connected to a real server.
 
-`make picture` runs this script. It writes login.svg, chat.svg, light.svg, narrow.svg and the moving
-picture talk.svg into its own folder. Names, times and the latency are constant, so that a picture
-changes only when the client changes.
+`make picture` runs this script. It writes login.svg, chat.svg, light.svg, narrow.svg, away.svg,
+search.svg and the moving picture talk.svg into its own folder. Names, times and the latency are
+constant, so that a picture changes only when the client changes.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ from chat_tui.events import LatencyMeasured
 from chat_tui.launch import LaunchOptions
 from chat_tui.model import ChatModel, EntryState, Location, RoomLog
 from chat_tui.session import ChatSession
-from chat_tui.storage import ClientState, KnownServers
+from chat_tui.storage import ClientState, KnownServers, StampStore
 from chat_tui.ui import DARK, LIGHT, ChatApp
 from chat_tui.ui.screens import FollowCheckbox, local_server_info
+from chat_tui.ui.screens.found import FoundScreen
 from chat_tui.ui.widgets import Composer, SafeInput
 
 sys.path.insert(0, str(Path(__file__).parent))  # also if a test loads this file
 from moving_picture import Recorder
+from scripts import SCRIPT, TALK, WHILE_AWAY, YESTERDAY
 
 HERE: Final = Path(__file__).parent
 PASSWORD: Final = "password123"
@@ -50,60 +52,19 @@ IN_OTHER_ROOMS: Final = {"frank": "dev", "grace": "dev", "heidi": "dev", "ivan":
 IN_THE_LOBBY: Final = ("bob", "carol", "erin")
 FOLLOWED: Final = ("bob", "carol", "dan", "grace")
 
-SCRIPT: Final = (
-    ("20:58:10", "carol", "good evening, everyone"),
-    ("20:58:41", "alice", "hello carol! back from the trip?"),
-    ("20:59:02", "carol", "an hour ago, and already at the keyboard"),
-    ("21:03:20", "bob", "did anyone see the build?"),
-    ("21:03:44", "alice", "yes, it is red again"),
-    (
-        "21:04:05",
-        "carol",
-        "looking now; the flaky test is back, the one with the clock. It waits for a second "
-        "that does not always come",
-    ),
-    ("21:04:31", "bob", "then let it wait for the event instead"),
-    ("21:05:00", "dan", ""),  # connects
-    ("21:05:12", "dan", "hello from netcat!"),
-    ("21:06:30", "alice", "hi dan"),
-    ("21:07:15", "grace", "/msg alice lunch tomorrow?"),
-    ("21:08:55", "carol", "found it: two lines. Would you have a look, bob?"),
-    ("21:09:20", "carol", "/me puts the kettle on"),
-    ("21:09:37", "bob", "merged. alice, it is green again"),
-    ("21:09:50", "alice", "thanks, both of you!"),
-)
-"""Time, author, text. The last message of alice is still pending."""
-
-
-TALK: Final = (
-    ("21:03:20", "bob", "did anyone see the build? It is red again"),
-    ("21:03:44", "carol", "looking now: the flaky test, the one with the clock"),
-    ("21:04:02", "alice", "let it wait for the event instead"),
-    ("21:04:31", "carol", "alice: good idea, two lines, pushed"),
-    ("21:04:58", "grace", "/msg alice lunch tomorrow?"),
-    ("21:05:01", "keys", "jump"),
-    ("21:05:01", "keys", "gra"),
-    ("21:05:02", "keys", "open"),
-    ("21:05:20", "alice", "yes! At one, at the usual place"),
-    ("21:05:31", "keys", "jump"),
-    ("21:05:31", "keys", "lob"),
-    ("21:05:32", "keys", "open"),
-    ("21:05:40", "bob", "green. Thanks, both of you!"),
-)
-"""Time, author, text; or time, "keys" and keys, of which `KEYS` names some."""
-
 KEYS: Final = {"jump": ("ctrl+k",), "open": ("enter",)}
 
 
 class PictureClock(datetime):
     """The time of the picture, for the server and the client."""
 
+    date_shown = "2026-11-22"
     shown = "20:55:00"
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
         """Return the time of the current message of the script."""
-        return datetime.fromisoformat(f"2026-11-22 {cls.shown}")
+        return datetime.fromisoformat(f"{cls.date_shown} {cls.shown}")
 
     @classmethod
     def microseconds(cls) -> int:
@@ -145,8 +106,9 @@ def server_with_accounts(folder: Path) -> Iterator[int]:
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     users = folder / "users.json"
     users.write_text(json.dumps(dict.fromkeys(names, hashed)))
-    config = Config(port=0, users=users, rate=0, bcrypt_cost=4)
-    server = ChatServer(config, AccountStore(users), EventLog(io.StringIO()))
+    config = Config(port=0, users=users, rate=0, bcrypt_cost=4, history=folder / "history.db")
+    clock = PictureClock.microseconds
+    server = ChatServer(config, AccountStore(users), EventLog(io.StringIO()), clock)
     server.start()
     try:
         yield server.port
@@ -160,7 +122,11 @@ def app_for(port: int, folder: Path) -> ChatApp:
         LaunchOptions("127.0.0.1", port, "alice"),
         ClientState(folder),
         lambda _, start_reader, wake: ChatSession(
-            ChatModel(PictureClock.now), start_reader, wake, KnownServers(folder)
+            ChatModel(PictureClock.now),
+            start_reader,
+            wake,
+            KnownServers(folder),
+            stamps=StampStore(folder),
         ),
     )
 
@@ -186,7 +152,6 @@ async def draw_login(folder: Path, into: Path) -> None:
 async def draw_chat(folder: Path, into: Path) -> None:
     """Draw a busy room on a wide and on a narrow terminal."""
     with ExitStack() as stack:
-        stack.enter_context(patch("chat_server.server.now_microseconds", PictureClock.microseconds))
         port = stack.enter_context(server_with_accounts(folder))
         users: dict[str, ScriptedUser] = {}
 
@@ -231,11 +196,74 @@ async def draw_chat(folder: Path, into: Path) -> None:
                 save(app, into / "narrow.svg")
 
 
+async def draw_return(folder: Path, into: Path) -> None:
+    """Draw what a user sees who comes back after a day, and a search on the server."""
+    PictureClock.date_shown, PictureClock.shown = "2026-11-21", "10:00:00"
+    with ExitStack() as stack:
+        port = stack.enter_context(server_with_accounts(folder))
+        users = {name: ScriptedUser(port, name) for name in IN_THE_LOBBY}
+        for user in users.values():
+            stack.callback(user.close)
+
+        def say(script: tuple[tuple[str, str, str], ...]) -> None:
+            for PictureClock.shown, name, text in script:
+                users[name].send(text)
+                users[name].send("/subs")
+                users[name].expect("Subscriptions")
+
+        say(YESTERDAY)
+        PictureClock.shown = "17:56:00"
+        async with app_for(port, folder).run_test(size=(104, 26)) as pilot:
+            app = pilot.app
+            assert isinstance(app, ChatApp)
+            await enter(app, pilot)
+            for line, room in (("/join dev", "dev"), ("/leave", "lobby")):
+                await write(app, pilot, line)
+                await until(pilot, room, partial(is_complete, app, room))
+        PictureClock.date_shown = "2026-11-22"
+        say(WHILE_AWAY)
+        PictureClock.shown = "15:30:00"
+        app = app_for(port, folder)
+        async with app.run_test(size=(104, 26)) as pilot:
+            await enter(app, pilot)
+            places = app.session.model.places
+            await until(pilot, "the unread places", lambda: len(places.unread()) == 2)
+            await settle(app, pilot)
+            save(app, into / "away.svg")
+            await pilot.press("ctrl+f", *"flaky", "enter", "enter")
+            await until(pilot, "the search", lambda: isinstance(app.screen, FoundScreen))
+            await settle(app, pilot)
+            save(app, into / "search.svg")
+
+
+def is_complete(app: ChatApp, room: str) -> bool:
+    """Return True if the user is in a room and its log has what the server keeps of it."""
+    model = app.session.model
+    return model.room == room and model.log.has_history
+
+
+async def enter(app: ChatApp, pilot: Pilot[None]) -> None:
+    """Sign in as alice, who follows everyone."""
+    await pilot.press(*PASSWORD, "enter")
+    await until(pilot, "the log of the lobby", partial(is_complete, app, "lobby"))
+
+
+async def settle(app: ChatApp, pilot: Pilot[None]) -> None:
+    """Let the client draw all panes, with a constant server and latency."""
+    model = app.session.model
+    await pilot.pause()
+    model.server = "127.0.0.1:9000"
+    model.apply(LatencyMeasured(0.003))
+    if app.chat.is_mounted:
+        app.chat.panes.draw(model.take_changes())
+        app.chat.panes.draw_activity()  # otherwise the next tick may draw it or not
+    await pilot.pause()
+
+
 async def draw_talk(folder: Path, into: Path) -> None:
     """Draw the moving picture: sign in, read, answer, jump to a person, answer again."""
     with ExitStack() as stack:
         PictureClock.shown = "21:02:00"
-        stack.enter_context(patch("chat_server.server.now_microseconds", PictureClock.microseconds))
         port = stack.enter_context(server_with_accounts(folder))
         users: dict[str, ScriptedUser] = {}
         for name in (*IN_OTHER_ROOMS, *IN_THE_LOBBY):
@@ -276,14 +304,7 @@ async def draw_talk(folder: Path, into: Path) -> None:
 
 async def record(recorder: Recorder, app: ChatApp, pilot: Pilot[None], seconds: float) -> None:
     """Let the client draw, with a constant server and latency, and record the frame."""
-    model = app.session.model
-    await pilot.pause()
-    model.server = "127.0.0.1:9000"
-    model.apply(LatencyMeasured(0.003))
-    if app.chat.is_mounted:
-        app.chat.panes.draw(model.take_changes())
-        app.chat.panes.draw_activity()
-    await pilot.pause()
+    await settle(app, pilot)
     recorder.take(app, seconds)
 
 
@@ -329,6 +350,8 @@ async def main(into: Path = HERE) -> None:
     with TemporaryDirectory() as folder:
         await draw_login(Path(folder), into)
         await draw_chat(Path(folder), into)
+    with TemporaryDirectory() as folder:
+        await draw_return(Path(folder), into)
     with TemporaryDirectory() as folder:
         await draw_talk(Path(folder), into)
 

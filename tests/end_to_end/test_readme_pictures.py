@@ -21,6 +21,10 @@ async def test_readme_pictures_are_drawn_from_client(tmp_path: Path) -> None:
     assert "password123" in drawn["login.svg"]
     for name in ("chat.svg", "light.svg", "narrow.svg"):
         assert "kettle" in drawn[name]
+        assert "21:09" in drawn[name]
+    assert "new&#160;since&#160;Saturday&#160;11:23" in drawn["away.svg"]
+    assert "Sunday&#160;22&#160;November" in drawn["away.svg"]
+    assert "2&#160;messages&#160;with:&#160;flaky" in drawn["search.svg"]
     readme = (PROJECT / "README.md").read_text("utf-8")
     of_the_benchmark = {"throughput.svg"}
     shown = set(re.findall(r"docs/pictures/(\w+\.svg)", readme)) - of_the_benchmark
