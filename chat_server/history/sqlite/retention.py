@@ -152,7 +152,7 @@ def _remove_leftovers(connection: sqlite3.Connection, cutoff: int, now: int) -> 
             " AND NOT EXISTS (SELECT 1 FROM private WHERE conversation = conversation.id)"
             " AND NOT EXISTS (SELECT 1 FROM hole WHERE is_private = 1"
             " AND place = conversation.id)",
-            # Its horizon stays as long again as messages are kept: a user who comes back reads
+            # Its horizon stays as long again as messages are kept: a user that comes back reads
             # that some are gone. The horizon of a room stays as long as its visits.
             (2 * cutoff - now,),
         ),
