@@ -252,9 +252,10 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
 
 
 _SET_BACK: Final = (
-    "UPDATE visit SET is_open = 0, last = max(last, iif(is_open, ?1, last)),"
+    "UPDATE visit SET is_open = 0, last = CASE WHEN is_open THEN max(last, ?1) ELSE last END,"
     # An open visit has not moved its marker yet. One that has ended never moves it forward.
-    " marker = iif(is_open, max(marker_at_entry, ?2), min(marker, max(marker_at_entry, ?2)))"
+    " marker = CASE WHEN is_open THEN max(marker_at_entry, ?2)"
+    " ELSE min(marker, max(marker_at_entry, ?2)) END"
     " WHERE account = ?3"
 )
 """Close a visit after an end that is not orderly. `?1`: its stamp. `?2`: read up to here."""
