@@ -15,7 +15,7 @@ def top_text(edge: LogEdge, today: date) -> str:
         case EdgeState.FAILED:
             return f"Not loaded: {edge.cause}. PgUp tries again"
         case EdgeState.COMPLETE if edge.kept_since is not None:
-            return f"Beginning of what is kept (since {_day(edge.kept_since, today)})"
+            return f"Beginning of what is kept (since {day_text(edge.kept_since, today)})"
         case EdgeState.COMPLETE:
             return "Beginning of the history"
     return "PgUp loads earlier messages"
@@ -31,6 +31,7 @@ def bottom_text(edge: LogEdge) -> str:
     return "PgDn loads later messages"
 
 
-def _day(day: date, today: date) -> str:
+def day_text(day: date, today: date) -> str:
+    """Return a day of the year `today`, or of another year, which is named then."""
     year = "" if day.year == today.year else f" {day.year}"
     return f"{day.day} {day:%B}{year}"

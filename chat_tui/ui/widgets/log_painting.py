@@ -19,7 +19,7 @@ from chat_tui.model import (
     find_links,
 )
 from chat_tui.ui.terminal import cut
-from chat_tui.ui.widgets.log_edge_text import bottom_text, top_text
+from chat_tui.ui.widgets.log_edge_text import bottom_text, day_text, top_text
 from chat_tui.ui.widgets.log_layout import LogLayout
 from chat_tui.ui.widgets.log_rows import Columns, Row, RowKind, day_of, head_of, shown_text
 from chat_tui.ui.widgets.log_search import SearchQuery
@@ -86,11 +86,11 @@ class RowRenderer:
         styles: Mapping[str, Style],
         hues: Sequence[Style],
         base: Style,
-        today: Callable[[], date] = date.today,
+        today: Callable[[], date],
     ) -> None:
         """`styles` are keyed by `STYLE_NAMES`; `hues` are the styles of authors.
 
-        `today` returns the local date: only a day of another year is shown with its year.
+        `today` returns the local date. A rule names other days, and another year.
         """
         self.today = today
         self._layout = layout
@@ -110,7 +110,7 @@ class RowRenderer:
             case RowKind.DAY:
                 return self._rule(day_of(entry), "rule", columns)
             case RowKind.NEW:
-                return self._rule(self._new_rule_text(entry), "new", columns)
+                return self._rule(self._new_rule_text(), "new", columns)
             case RowKind.GAP:
                 return self._rule(shown_text(entry), "gap", columns)
             case RowKind.EARLIER | RowKind.LAST_EARLIER:
@@ -131,12 +131,13 @@ class RowRenderer:
         style = "gap" if edge.state is EdgeState.FAILED else "edge"
         return self._rule(cut(text, columns.width - 4), style, columns)
 
-    def _new_rule_text(self, entry: Entry) -> str:
+    def _new_rule_text(self) -> str:
         since = self._layout.log.read_marker.since
         if since is None:
             return "new"
-        day = "" if since.date() == entry.timestamp.date() else f"{since:%A} "
-        return f"new since {day}{since:%H:%M}"
+        day, today = since.date(), self.today()
+        weekday = f"{since:%A}" if (today - day).days in range(7) else day_text(day, today)
+        return f"new since {since:%H:%M}" if day == today else f"new since {weekday} {since:%H:%M}"
 
     def _message_row(self, row: Row, entry: Entry, columns: Columns) -> list[Piece]:
         text = shown_text(entry)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date
 from typing import Final
 
 from rich.cells import cell_len
@@ -26,9 +28,11 @@ _MAX_CACHED_STRIPS: Final = 512
 class LogStrips:
     """The drawn rows, with the styles that the stylesheet gives to the widget of the log."""
 
-    def __init__(self, widget: Widget, layout: LogLayout) -> None:
+    def __init__(self, widget: Widget, layout: LogLayout, today: Callable[[], date]) -> None:
+        """`today` returns the local date."""
         self._widget = widget
         self._layout = layout
+        self._today = today
         self._hint = ""
         self._cached_renderer: RowRenderer | None = None
         # By row number, and whether the row is the first in view.
@@ -134,5 +138,7 @@ class LogStrips:
             style_of = self._widget.get_component_rich_style
             styles = {name: style_of(f"message-log--{name}") for name in STYLE_NAMES}
             hues = [style_of(f"message-log--author-{number}") for number in range(HUES)]
-            self._cached_renderer = RowRenderer(self._layout, styles, hues, self._widget.rich_style)
+            self._cached_renderer = RowRenderer(
+                self._layout, styles, hues, self._widget.rich_style, self._today
+            )
         return self._cached_renderer

@@ -141,7 +141,7 @@ class MessageLog(ScrollView, can_focus=True):
         self.set_reactive(MessageLog.auto_links, False)
         self._log_layout = LogLayout()
         self._viewport = LogViewport(self, self._log_layout, now)
-        self._strips = LogStrips(self, self._log_layout)
+        self._strips = LogStrips(self, self._log_layout, lambda: now().date())
         self._selection = LogSelection(self, self._log_layout)
         self._cursor = LogCursor(self, self._log_layout, self._viewport, self._cursor_moved)
         self._search = LogSearchController(self._cursor, self._viewport, self._log_layout.is_shown)

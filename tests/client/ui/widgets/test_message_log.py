@@ -197,6 +197,19 @@ class TestFollowing:
             await harness.receive("carol", "unseen")
             assert "─ new since 21:00 ─" in harness.screen_text(log_of(harness))
 
+    @pytest.mark.parametrize(
+        ("days", "since"),
+        [(0, "21:00"), (1, "Saturday 21:00"), (6, "Monday 21:00"), (7, "15 November 21:00")],
+    )
+    async def test_new_rule_names_the_day_unless_it_is_today(
+        self, tmp_path: Path, days: int, since: str
+    ) -> None:
+        async with chat(tmp_path) as harness:
+            harness.model.log.read_marker.unfocus(at("21:00:00") - timedelta(days=days))
+            harness.app.app_focus = False
+            await harness.receive("carol", "unseen")
+            assert f"─ new since {since} ─" in harness.screen_text(log_of(harness))
+
     async def test_new_rule_moves_with_each_absence(self, tmp_path: Path) -> None:
         async with chat(tmp_path) as harness:
             widget = log_of(harness)
