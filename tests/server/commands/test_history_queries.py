@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_server.commands.history import HistoryQuery, InvalidQuery, parse_query
@@ -104,6 +104,7 @@ def test_page_shows_each_kind_of_entry_at_its_place() -> None:
 texts = st.lists(st.text(min_size=1, max_size=3900).map(lambda text: "x" + repr(text)), max_size=60)
 
 
+@settings(max_examples=40)
 @given(texts, st.booleans(), st.sampled_from([None, "bob" * 10]))
 def test_page_over_byte_limit_is_cut_and_says_how_to_go_on(
     given_texts: list[str], newest: bool, other: str | None
