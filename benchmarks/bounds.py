@@ -83,14 +83,12 @@ def _tls_median(scenario: str, measure: str) -> Callable[[Figures], float | None
     return lambda figures: figures.median(scenario, tls.TLS, measure)
 
 
-def _with_history(
-    scenario: str, measure: str, other: str | None = None
-) -> Callable[[Figures], float | None]:
-    """Return the ratio of the server with history to the one without, in the scenario `other`."""
+def _with_history(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    """Return the ratio of the server with history to the one without, in the same scenario."""
 
     def value(figures: Figures) -> float | None:
         on = figures.median(scenario, history.ON, measure)
-        off = figures.median(other or scenario, history.OFF, measure)
+        off = figures.median(scenario, history.OFF, measure)
         return on / off if on is not None and off else None
 
     return value
@@ -273,13 +271,13 @@ CHECKED_BOUNDS: Final = (
     CheckedBound(
         "the p50 while another process locks the file for 3 s / no history",
         "x",
-        _with_history("history-locked", "p50_ms", "history-paced"),
+        _with_history("history-locked", "p50_ms"),
         Bound(1.3, 1.1, at_most=True),
     ),
     CheckedBound(
         "the p99 while another process locks the file for 3 s / no history",
         "x",
-        _with_history("history-locked", "p99_ms", "history-paced"),
+        _with_history("history-locked", "p99_ms"),
     ),
     CheckedBound(
         "messages missing after 500 sessions broke off",
