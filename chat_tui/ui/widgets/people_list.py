@@ -104,7 +104,7 @@ class PeopleList(Sidebar):
         shown = [*people.here(), *people.elsewhere(extra=unread.keys() - {""})]
         widths = [2 + len("everyone")] if self._everyone_offered else []
         for person in shown:
-            number = f" {unread[person.name]}" if person.name in unread else ""
+            number = f" {RECENT_SPEAKER} {unread[person.name]}" if person.name in unread else ""
             widths.append(2 + cell_len(person.name) + len(" (you)" if person.own else number))
         rows = len(shown) + 5  # the headings and the blank rows above them
         scrollbar = self.query_one(SideList).scrolls(rows)
