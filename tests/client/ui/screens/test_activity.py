@@ -146,3 +146,12 @@ async def test_room_messages_are_counted_while_private_conversation_is_shown(
         await harness.until(lambda: ["○", "bob", "‹", "1"] in people(harness))
         await harness.until(lambda: sequences_written[-1] == "\x1b]2;(2) @bob\x07")
         assert sequences_written.count("\x07") == 1
+
+
+async def test_names_of_speakers_with_unread_messages_are_whole(tmp_path: Path) -> None:
+    async with chat(tmp_path, size=(130, 30)) as harness:
+        await unfocus_app(harness)
+        await harness.receive("marguerite", "hello")
+        await harness.until(
+            lambda: ["○", "marguerite", "‹", "1"] in people(harness), "the name is whole"
+        )
