@@ -14,7 +14,7 @@ from chat_server.wire import EVERYONE
 _TRAIL: Final = 16
 """Most rooms in the trail of a session. After more moves, all unread numbers are counted again."""
 
-_MAX_LEFT: Final = 100
+_MAX_LEFT: Final = 30
 """Most rooms that a session has left and that may count as not read if it breaks. A client may move
 many times a second, so without a bound they would take much memory."""
 
