@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 
 LEFT, UP, BACKSPACE = b"\x1b[D", b"\x1b[A", b"\x7f"
 CTRL_C, CTRL_D, CTRL_U = b"\x03", b"\x04", b"\x15"
+PROMPT_START, PROMPT_END = b"\x1b[?2004h", b"\x1b[?2004l"
 
 OpenPlain = Callable[[], PtyTerminal]
 
@@ -71,6 +72,11 @@ def ready(terminal: PtyTerminal) -> PtyTerminal:
 
 def await_prompt(terminal: PtyTerminal) -> None:
     """Wait until the next line can be typed: a key that comes before it finds no history yet."""
+    # Between two prompts the kernel would draw the key, and the next prompt would not get it.
+    terminal.until_true(
+        lambda: terminal.written.rfind(PROMPT_START) > terminal.written.rfind(PROMPT_END),
+        "the prompt is open",
+    )
     before = len(terminal.written)
     terminal.press(b"~")
     terminal.until_true(lambda: b"~" in terminal.written[before:], "the key is drawn")
