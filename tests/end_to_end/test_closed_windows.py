@@ -154,8 +154,8 @@ def test_client_without_shell_does_not_stop_at_sigtstp(
     def suspend(windows: list[TerminalWindow]) -> None:
         for window in windows:
             os.kill(window.process_id, signal.SIGTSTP)
-            window.until("\x1b[?1049h")  # it has restored the terminal and takes it again
-            window.until("Password")  # the form is drawn again
+            # It has restored the terminal, takes it again and draws the form.
+            window.until("\x1b[?1049h", "Password")
             window.press("secret")
             window.until("••••••")
             os.kill(window.process_id, signal.SIGTSTP)

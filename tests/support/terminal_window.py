@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import struct
@@ -40,9 +41,10 @@ class TerminalWindow:
         self.drawn = b""
         """All that the client has written."""
 
-    def until(self, text: str) -> None:
-        """Read what the client draws until it contains `text`."""
-        self.until_true(lambda: text.encode() in self._written, f"{text!r} is drawn")
+    def until(self, *texts: str) -> None:
+        """Read what the client draws until it contains the texts, in this order."""
+        pattern = re.compile(b".*".join(re.escape(text.encode()) for text in texts), re.DOTALL)
+        self.until_true(lambda: pattern.search(self._written), f"{texts!r} is drawn")
         self._written = b""
 
     def until_true(self, condition: Callable[[], object], description: str) -> None:

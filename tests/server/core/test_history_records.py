@@ -208,7 +208,7 @@ def test_rooms_left_by_session_are_bounded_to_newest_hundred(recorded: RecordedH
     recorded.take()
     recorded.hub.log_out(alice)
     rooms = {each.room for each in recorded.take() if isinstance(each, VisitEnded)}
-    assert rooms == {f"r{number}" for number in range(49, 150)}
+    assert rooms == {f"r{number}" for number in range(119, 150)}
 
 
 def test_subscriptions_are_recorded_once_and_never_to_oneself(recorded: RecordedHub) -> None:
