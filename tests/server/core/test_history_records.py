@@ -200,7 +200,7 @@ def test_return_to_room_is_recorded_as_such_within_session(recorded: RecordedHub
     assert [each.is_return for each in starts] == [False, False, True, False, False]
 
 
-def test_rooms_left_by_session_are_bounded_to_newest_hundred(recorded: RecordedHub) -> None:
+def test_rooms_left_by_session_are_bounded_to_newest_ones(recorded: RecordedHub) -> None:
     alice = recorded.log_in("alice")
     for number in range(150):
         recorded.hub.publish(alice, ["hi"])
