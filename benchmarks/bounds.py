@@ -85,13 +85,7 @@ def _tls_median(scenario: str, measure: str) -> Callable[[Figures], float | None
 
 def _with_history(scenario: str, measure: str) -> Callable[[Figures], float | None]:
     """Return the ratio of the server with history to the one without, in the same scenario."""
-
-    def value(figures: Figures) -> float | None:
-        on = figures.median(scenario, history.ON, measure)
-        off = figures.median(scenario, history.OFF, measure)
-        return on / off if on is not None and off else None
-
-    return value
+    return lambda figures: figures.ratio(scenario, measure, history.ON, history.OFF)
 
 
 def _slowest(scenario: str, measures: Sequence[str]) -> Callable[[Figures], float | None]:
