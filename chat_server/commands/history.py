@@ -1,7 +1,8 @@
 """Handlers of the commands about past messages: `/history`, `/search`, `/erase`.
 
 Each runs in its client's own thread. It waits for the history at most two seconds, without a lock,
-so live messages go on meanwhile. What it answers goes through the hub, in one piece.
+so live messages go on meanwhile. What it answers goes through the hub, in one piece. If the history
+is not available, `execute` of the registry replies that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from chat_server.core import ReadingPosition, RejectReason, now_microseconds, va
 from chat_server.history import (
     MAX_PAGE,
     History,
-    HistoryUnavailableError,
     PageRequest,
     Reader,
     SearchTooSlowError,
@@ -105,17 +105,11 @@ def show_history(context: CommandContext, arguments: tuple[str, ...]) -> None:
     if position is None:
         return
     context.batch.flush()  # earlier messages must not wait for the disk
-    try:
-        if other is None:
-            data = _room_page(context, position, query)
-        else:
-            data = _private_page(context, position, query, other)
-    except HistoryUnavailableError:
-        context.reject(RejectReason.HISTORY_UNAVAILABLE)
+    if other is None:
+        context.reply(values.EncodedLines(_room_page(context, position, query)))
         return
-    context.reply(values.EncodedLines(data))
-    if other is not None:
-        context.hub.read_private(context.session, other)
+    context.reply(values.EncodedLines(_private_page(context, position, query, other)))
+    context.hub.read_private(context.session, other)
 
 
 def _room_page(context: CommandContext, position: ReadingPosition, query: HistoryQuery) -> bytes:
@@ -171,8 +165,6 @@ def search(context: CommandContext, arguments: tuple[str, ...]) -> None:
         page = context.history.search(reader_of(context, position), text.split())
     except SearchTooSlowError:
         context.reject(RejectReason.SEARCH_TOO_SLOW)
-    except HistoryUnavailableError:
-        context.reject(RejectReason.HISTORY_UNAVAILABLE)
     else:
         data = render_search(history_replies.found_in(position.room), page)
         context.reply(values.EncodedLines(data))
@@ -187,11 +179,7 @@ def erase(context: CommandContext, arguments: tuple[str, ...]) -> None:
         context.reject(RejectReason.OPERATORS_ONLY, "/erase <user>")
         return
     context.batch.flush()
-    try:
-        count, author = _erase(context.history, context, stamp, author)
-    except HistoryUnavailableError:
-        context.reject(RejectReason.HISTORY_UNAVAILABLE)
-        return
+    count, author = _erase(context.history, context, stamp, author)
     if not count:
         context.reject(RejectReason.NOTHING_TO_ERASE, word)
         return

@@ -22,7 +22,7 @@ from chat_server.commands import (
 )
 from chat_server.commands.context import CommandContext, Handler
 from chat_server.core import RejectReason, values
-from chat_server.history import History
+from chat_server.history import History, HistoryUnavailableError
 from chat_server.wire import LOBBY, Command, published_form
 
 
@@ -267,7 +267,10 @@ def available_commands(is_operator: bool = False, past: History | None = None) -
 
 
 def execute(context: CommandContext, command: Command) -> None:
-    """Run a command, or reply with an error if it is unknown, not allowed or malformed."""
+    """Run a command, or reply with an error.
+
+    It is unknown, not allowed or malformed, or it needs the history, which is not available now.
+    """
     spec = _BY_WORD.get(command.word)
     if spec is None or not _is_known(spec, context.services.history):
         context.reject(RejectReason.UNKNOWN_COMMAND, command.word)
@@ -279,7 +282,10 @@ def execute(context: CommandContext, command: Command) -> None:
     if not spec.accepts(arguments):
         context.reject(RejectReason.USAGE, spec.syntax)
         return
-    spec.handler(context, arguments)
+    try:
+        spec.handler(context, arguments)
+    except HistoryUnavailableError:
+        context.reject(RejectReason.HISTORY_UNAVAILABLE)
 
 
 def _is_known(spec: CommandSpec, past: History | None) -> bool:

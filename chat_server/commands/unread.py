@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chat_server.commands.context import CommandContext
 from chat_server.commands.history import reader_of
-from chat_server.core import RejectReason, values
-from chat_server.history import History, HistoryUnavailableError, Reader
+from chat_server.core import values
+from chat_server.history import History, Reader
 from chat_server.wire import LOBBY, history_replies
 
 
@@ -20,11 +20,7 @@ def unread(context: CommandContext, arguments: tuple[str, ...]) -> None:
     if position is None:
         return
     context.batch.flush()
-    try:
-        places = unread_places(context.history, reader_of(context, position))
-    except HistoryUnavailableError:
-        context.reject(RejectReason.HISTORY_UNAVAILABLE)
-        return
+    places = unread_places(context.history, reader_of(context, position))
     context.reply(values.UnreadList(tuple(places)))
 
 
