@@ -259,7 +259,7 @@ class ChatServer:
         self._delivery.start()
         self._presence_timer.start(self._hub)
         if self._unread_notifier is not None:
-            self._unread_notifier.start(self._hub)
+            self._unread_notifier.start()
         self._acceptor.start(self._listeners)
 
     def _open_history(self) -> None:
@@ -272,7 +272,7 @@ class ChatServer:
         self._history = history
         self._hub.use_history(history.recorder, history.saved_state())
         self._unread_notifier = UnreadNotifier(
-            history, self._delivery, self._log, self._config.tuning.unread_seconds
+            self._hub, history, self._delivery, self._log, self._config.tuning.unread_seconds
         )
         self._services = replace(
             self._services, history=history, notify_unread_on=self._unread_notifier.notify

@@ -62,14 +62,19 @@ class UnreadNotifier:
     """One thread, from `start` to `stop`. It sleeps until the history has stored something."""
 
     def __init__(
-        self, history: History, delivery: Dispatcher, log: EventLog, interval: float
+        self,
+        hub: Hub[Outbox],
+        history: History,
+        delivery: Dispatcher,
+        log: EventLog,
+        interval: float,
     ) -> None:
         """`interval`: seconds between two passes, and so between two notices for one session."""
+        self._hub = hub
         self._history = history
         self._delivery = delivery
         self._log = log
         self._interval = interval
-        self._hub: Hub[Outbox] | None = None
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -98,9 +103,8 @@ class UnreadNotifier:
         """Wake the thread: a session has turned notices on. Any thread."""
         self._wake.set()
 
-    def start(self, hub: Hub[Outbox]) -> None:
+    def start(self) -> None:
         """Start the thread. Raises `RuntimeError` if the system refuses another thread."""
-        self._hub = hub
         self._history.on_commit(self.record_commit)
         self._thread.start()
 
@@ -126,7 +130,6 @@ class UnreadNotifier:
 
     def _pass(self, changes: Commit) -> bool:
         """Send each session the numbers that changed. Return False to try again in a second."""
-        assert self._hub is not None
         known, self._watches = self._watches, {}
         for session in self._hub.sessions_with_unread_notices():
             self._watches[session] = known.get(session) or _Watch(session)
@@ -154,8 +157,8 @@ class UnreadNotifier:
         Return False if there is more to send, or the numbers may be wrong by now. Raises
         `HistoryUnavailableError`.
         """
-        assert self._hub is not None
-        numbers = self._count(watch, position, changes)
+        reader = Reader(watch.session.user, position.room, position.subscriptions)
+        numbers = self._count(watch, reader, position, changes)
         watch.has_failed = False
         if not watch.is_new:
             places = _changed_places(watch, numbers)
@@ -169,12 +172,13 @@ class UnreadNotifier:
             watch.private = numbers.private
         if watch.is_new:
             watch.is_new = False
-            return self._take_back_new(watch, position, changes)
+            return self._take_back_new(watch, reader, position.unread_since, changes)
         return True
 
-    def _count(self, watch: _Watch, position: ReadingPosition, changes: Commit) -> _Numbers:
+    def _count(
+        self, watch: _Watch, reader: Reader, position: ReadingPosition, changes: Commit
+    ) -> _Numbers:
         """Count what may have changed for a session. Raises `HistoryUnavailableError`."""
-        reader = Reader(watch.session.user, position.room, position.subscriptions)
         recounts = watch.must_recount or changes.is_recount
         recounts = recounts or position.subscriptions != watch.subscriptions
         visited: tuple[str, ...] = ()
@@ -215,18 +219,18 @@ class UnreadNotifier:
         mentions = before.mentions + new.mentions
         return Unread(count, mentions, max(before.counted_to, new.counted_to))
 
-    def _take_back_new(self, watch: _Watch, position: ReadingPosition, changes: Commit) -> bool:
+    def _take_back_new(self, watch: _Watch, reader: Reader, since: int, changes: Commit) -> bool:
         """Forget the numbers that changed since notices were turned on, so that they are sent.
 
-        The first pass may come a second later. Return False if there are such numbers.
+        The first pass may come a second later. `since`: the newest stamp at that moment. Return
+        False if there are such numbers.
         """
-        reader = Reader(watch.session.user, position.room, position.subscriptions)
         is_complete = True
         for room, unread in watch.counted.items():
-            if not unread.count or unread.counted_to <= position.unread_since:
+            if not unread.count or unread.counted_to <= since:
                 continue
             try:
-                new = self._history.unread_in(reader, room, after=position.unread_since)
+                new = self._history.unread_in(reader, room, after=since)
             except HistoryUnavailableError:
                 new = unread
             if new.count:

@@ -34,8 +34,7 @@ def test_one_session_waits_for_unavailable_history_and_the_others_do_not() -> No
         session = hub.log_in(user, object(), ())
         assert session is not None
         hub.set_unread_notices(session, True)
-    notifier = UnreadNotifier(history, Dispatcher(Config(max_clients=10)), EventLog(), 1.0)
-    notifier._hub = hub
+    notifier = UnreadNotifier(hub, history, Dispatcher(Config(max_clients=10)), EventLog(), 1.0)
     assert not notifier._pass(Commit())
     assert history.asked == ["alice"]
     assert not notifier._pass(Commit())
