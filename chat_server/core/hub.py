@@ -46,7 +46,6 @@ from chat_server.core.values import (
     SessionEnded,
     SessionStarted,
     ShutDown,
-    Stamped,
     StampsSet,
     Subscribed,
     UnreadList,
@@ -464,18 +463,11 @@ class Hub(Generic[ReceiverT]):
         if recipients:
             self.deliveries += count * len(recipients)
             if self._state.stamp_readers:
-                self._emit_split(run)
+                for receivers, output in self._state.split_by_stamps(run):
+                    self._emit(receivers, output)
             else:
                 self._emit(recipients, run)
         return recipients
-
-    def _emit_split(self, run: PublishedMessages) -> None:
-        """Emit a run to the recipients without stamps and to those with."""
-        plain, stamped = self._state.split_by_stamps(run)
-        if plain:
-            self._emit(plain, run)
-        if stamped:
-            self._emit(stamped, Stamped(run))
 
     def _act(
         self,

@@ -118,22 +118,20 @@ class HubState(Generic[ReceiverT]):
             )
         return recipients
 
-    def split_by_stamps(
-        self, run: PublishedMessages
-    ) -> tuple[tuple[ReceiverT, ...], tuple[ReceiverT, ...]]:
-        """Return the recipients of a run without stamps and those with.
+    def split_by_stamps(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
+        """Return the deliveries of a run: for recipients without stamps, then for those with.
 
         Call it after `apply_messages`, and only if there are `stamp_readers`.
         """
         room = self.rooms.get(run.room)
-        return ((), ()) if room is None else room.split_by_stamps(run.author)
+        if room is None:
+            return []
+        plain, stamped = room.split_by_stamps(run.author)
+        return addressed(plain, run) + addressed(stamped, Stamped(run))
 
     def _publish(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
         recipients = self.apply_messages(run)
-        if not self.stamp_readers:
-            return addressed(recipients, run)
-        plain, stamped = self.split_by_stamps(run)
-        return addressed(plain, run) + addressed(stamped, Stamped(run))
+        return self.split_by_stamps(run) if self.stamp_readers else addressed(recipients, run)
 
     def _start_session(self, event: SessionStarted[ReceiverT]) -> list[Delivery[ReceiverT]]:
         user = event.user
