@@ -95,8 +95,7 @@ class RoomLog:
     @property
     def newest_stamp(self) -> str | None:
         """The highest stamp of a message. None: the log holds no message with a stamp."""
-        newest = reversed(self._entries[self._first - self._base :])
-        return max(self._stamps(newest), key=datetime.fromisoformat, default=None)
+        return max(self._stamps(reversed(self.entries())), key=datetime.fromisoformat, default=None)
 
     def __len__(self) -> int:
         return self.end - self.first
@@ -157,13 +156,10 @@ class RoomLog:
 
         Messages that the log holds are left out. Return the new entries.
         """
-        newest = reversed(self._entries[self._first - self._base :])
-        known = set(self._stamps(newest))
         added = []
-        for entry in entries:
-            if not entry.stamp or entry.stamp not in known:
-                added.append(replace(entry, id=self.end))
-                self._add(added[-1])
+        for entry in self._without_known(entries, reversed(self.entries())):
+            added.append(replace(entry, id=self.end))
+            self._add(added[-1])
         self.read_marker.loaded(added)
         return added
 
@@ -172,8 +168,7 @@ class RoomLog:
 
         Messages that the log holds are left out. Nothing is evicted. Return the new entries.
         """
-        known = set(self._stamps(self.entries()))
-        fresh = [entry for entry in entries if not entry.stamp or entry.stamp not in known]
+        fresh = self._without_known(entries, self.entries())
         self._discard_evicted()
         base = self._base - len(fresh)
         added = [replace(entry, id=base + index) for index, entry in enumerate(fresh)]
@@ -186,7 +181,7 @@ class RoomLog:
     def position_before(self, is_later: Callable[[Entry], bool]) -> int:
         """Return the id of the first of the newest messages with a stamp that are all later."""
         position = self.end
-        for entry in reversed(self._entries[self._first - self._base :]):
+        for entry in reversed(self.entries()):
             if entry.stamp:
                 if not is_later(entry):
                     break
@@ -200,8 +195,7 @@ class RoomLog:
         number of the new entries (`take_insertions`). Return the new entries.
         """
         self._discard_evicted()
-        known = set(self._stamps(self._entries, limit=None))
-        fresh = [entry for entry in entries if not entry.stamp or entry.stamp not in known]
+        fresh = self._without_known(entries, self._entries, limit=None)
         shift, index = len(fresh), position - self._base
         added = [replace(entry, id=position - shift + at) for at, entry in enumerate(fresh)]
         above = [replace(entry, id=entry.id - shift) for entry in self._entries[:index]]
@@ -276,8 +270,7 @@ class RoomLog:
 
     def join(self, window: RoomLog) -> None:
         """Add the entries of a log that ends where this one begins. Nothing is evicted."""
-        known = set(self._stamps(self.entries(), limit=None))
-        kept = [entry for entry in window if not entry.stamp or entry.stamp not in known]
+        kept = self._without_known(window, self.entries(), limit=None)
         added = self.prepend(kept)
         self.top = window.top
         self.in_view = window.in_view
@@ -378,6 +371,13 @@ class RoomLog:
         """
         changed, self._changed = self._changed, set()
         return changed
+
+    def _without_known(
+        self, entries: Iterable[Entry], held: Iterable[Entry], limit: int | None = _NEAR_EDGE
+    ) -> list[Entry]:
+        """Return the entries without the messages among the first `limit` of `held`."""
+        known = set(self._stamps(held, limit))
+        return [entry for entry in entries if not entry.stamp or entry.stamp not in known]
 
     @staticmethod
     def _stamps(entries: Iterable[Entry], limit: int | None = _NEAR_EDGE) -> Iterator[str]:
