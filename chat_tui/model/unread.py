@@ -75,17 +75,8 @@ class Unread:
 
     def unseen(self) -> dict[str, UnreadNumbers]:
         """Return the numbers of what was received, now or in an earlier run, by location."""
-        received = {
-            location: UnreadNumbers(counts.total(), self._mentions[location])
-            for location, counts in self._counts.items()
-        }
-        return {
-            location: _sum(
-                received.get(location, UnreadNumbers()),
-                self._restored.get(location, UnreadNumbers()),
-            )
-            for location in received.keys() | self._restored.keys()
-        }
+        locations = self._counts.keys() | self._restored.keys()
+        return {location: self._unseen_in(location) for location in locations}
 
     def reported(self, location: str) -> UnreadNumbers:
         """Return the server's numbers of a location."""
@@ -110,12 +101,7 @@ class Unread:
 
     def numbers(self, location: str) -> UnreadNumbers:
         """Return the numbers of a location."""
-        received = self._counts[location].total() if location in self._counts else 0
-        return _sum(
-            UnreadNumbers(received, self._mentions[location]),
-            self.reported(location),
-            self._restored.get(location, UnreadNumbers()),
-        )
+        return _sum(self._unseen_in(location), self.reported(location))
 
     def count(self, location: str) -> int:
         """Return the number of unread messages in a location."""
@@ -133,6 +119,13 @@ class Unread:
     def locations(self) -> list[str]:
         """The locations with unread messages: first those that have had some for the longest."""
         return list(self._since)
+
+    def _unseen_in(self, location: str) -> UnreadNumbers:
+        received = self._counts[location].total() if location in self._counts else 0
+        return _sum(
+            UnreadNumbers(received, self._mentions[location]),
+            self._restored.get(location, UnreadNumbers()),
+        )
 
     def _end_if_zero(self, location: str) -> None:
         if not any(location in of for of in (self._counts, self._reported, self._restored)):
