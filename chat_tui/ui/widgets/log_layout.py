@@ -152,11 +152,6 @@ class LogLayout:
         if log.first < self._first:
             self._lay_out_above()
 
-    @property
-    def first(self) -> int:
-        """The id of the oldest entry that was laid out."""
-        return self._first
-
     def show_edges(self) -> None:
         """Draw the rows at the edges of the log again: what is beyond them has changed."""
         self._remove_edge_rows()

@@ -23,6 +23,7 @@ from textual.strip import Strip
 from chat_tui.events import PageKind
 from chat_tui.model import (
     HUES,
+    Entry,
     EntryState,
     Link,
     MentionFinder,
@@ -362,16 +363,14 @@ class MessageLog(ScrollView, can_focus=True):
 
     def action_copy_message(self) -> None:
         """Copy the text of the message to the clipboard, without its time and author."""
-        if self.cursor is None:
-            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
-            return
-        self.post_message(CopyRequested(shown_text(self._log_layout.shown(self.cursor))))
+        if (entry := self._chosen_entry()) is not None:
+            self.post_message(CopyRequested(shown_text(self._log_layout.shown(entry.id))))
 
     def action_quote_message(self) -> None:
         """Quote the message in the composer."""
-        if self.cursor is None:
-            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
-        elif quote := quote_of(self._log_layout.log[self.cursor]):
+        if (entry := self._chosen_entry()) is None:
+            return
+        if quote := quote_of(entry):
             self.post_message(self.QuoteRequested(quote))
         else:
             self.post_message(self.ActionUnavailable("Only messages can be quoted."))
@@ -393,20 +392,25 @@ class MessageLog(ScrollView, can_focus=True):
 
     def action_follow_author(self) -> None:
         """Follow the author of the message, or stop following them."""
-        entry = None if self.cursor is None else self._log_layout.log[self.cursor]
-        if entry is None:
-            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
-        elif entry.author and not entry.own:
+        entry = self._chosen_entry()
+        if entry is not None and entry.author and not entry.own:
             self.post_message(self.AuthorChosen(entry.author))
 
     def action_resend_message(self) -> None:
         """Send the message again if it is unconfirmed."""
-        if self.cursor is None:
-            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
-        elif self._log_layout.log[self.cursor].state is EntryState.UNCONFIRMED:
-            self.post_message(self.ResendRequested(self.cursor))
+        if (entry := self._chosen_entry()) is None:
+            return
+        if entry.state is EntryState.UNCONFIRMED:
+            self.post_message(self.ResendRequested(entry.id))
         else:
             self.post_message(self.ActionUnavailable("Only a message marked ! can be sent again."))
+
+    def _chosen_entry(self) -> Entry | None:
+        """Return the message under the cursor. Without a cursor, report what to do first."""
+        if self.cursor is None:
+            self.post_message(self.ActionUnavailable("No message is chosen: press Up first."))
+            return None
+        return self._log_layout.log[self.cursor]
 
     def _click_on_text(self, row: Row, x: int) -> None:
         """Choose the author or the link at this cell of a row that shows text."""
