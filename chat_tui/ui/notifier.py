@@ -8,7 +8,7 @@ from typing import Final
 
 from chat_tui.config import Settings
 from chat_tui.events import ConnectionState
-from chat_tui.model import Alert, ChatModel, EntryKind, Location, shown_count
+from chat_tui.model import ChatModel, Entry, EntryKind, Location, shown_count
 from chat_tui.storage import MuteStore
 from chat_tui.ui.terminal import TerminalNotifier
 
@@ -76,7 +76,11 @@ class Notifier:
             return
         muted = self.muted
         alerts = [alert for alert in alerts if alert.location not in muted]
-        texts = [_notification_text(alert) for alert in alerts if alert.entry is not None]
+        texts = [
+            _notification_text(alert.location, alert.entry)
+            for alert in alerts
+            if alert.entry is not None
+        ]
         if reported := [alert.location for alert in alerts if alert.entry is None]:
             texts.append(_reported_text(reported))  # one alert, however many places there are
         for text in texts:
@@ -115,16 +119,13 @@ class Notifier:
             self._terminal.notify(text)
 
 
-def _notification_text(alert: Alert) -> str:
-    entry = alert.entry
-    if entry is None:
-        return _reported_text([alert.location])
+def _notification_text(location: str, entry: Entry) -> str:
     match entry.kind:
         case EntryKind.ANNOUNCEMENT:
             return entry.text
         case EntryKind.PRIVATE:
             return f"{entry.author}: {entry.text}"
-    return f"{entry.author} in {alert.location}: {entry.text}"
+    return f"{entry.author} in {location}: {entry.text}"
 
 
 def _reported_text(places: Sequence[str]) -> str:
