@@ -36,6 +36,11 @@ class AppWithServerHarness:
     def shown(self, widget: Widget | None = None) -> str:
         return "\n".join(screen_rows(self.app, widget))
 
+    async def sign_in(self, *texts: str) -> None:
+        """Sign in as alice, and wait until these texts are on the screen as well."""
+        await self.type("pw-of-alice")
+        await self.until("● connected", *texts)
+
     async def type(self, text: str) -> None:
         """Type a line and press Enter."""
         await press_keys(self.pilot, *text, "enter")
@@ -62,6 +67,5 @@ async def window(
         opened = AppWithServerHarness(app, pilot)
         await pilot.pause()
         if sign_in:
-            await opened.type("pw-of-alice")
-            await opened.until("● connected", "lobby · 1 here", "◉ everyone")
+            await opened.sign_in("lobby · 1 here", "◉ everyone")
         yield opened

@@ -53,8 +53,7 @@ async def test_user_reads_back_to_the_first_message_and_the_view_never_jumps(
     bob = server.log_in("bob")
     say(bob, range(230))
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "m229", "── earlier ──")
+        await alice.sign_in("m229", "── earlier ──")
         model = alice.app.session.model
         assert shown_numbers(alice) == list(range(180, 230))
         log = log_of(alice)
@@ -114,8 +113,7 @@ async def test_found_message_leads_back_to_the_present_without_a_gap(
 ) -> None:
     say(server.log_in("bob"), range(400))
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "m399", "── earlier ──")
+        await alice.sign_in("m399", "── earlier ──")
         model, log = alice.app.session.model, log_of(alice)
         page = []
         for number in (350, 250, 150):
@@ -154,13 +152,11 @@ async def test_restarted_app_shows_earlier_messages_and_what_is_new(
     bob = server.log_in("bob")
     say(bob, range(70))
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "m69", "── earlier ──")
+        await alice.sign_in("m69", "── earlier ──")
     say(bob, range(70, 74))
     bob.send("alice, are you there?")
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "alice, are you there?", "─ new since ")
+        await alice.sign_in("alice, are you there?", "─ new since ")
         rows = [row.strip() for row in screen_rows(alice.app, log_of(alice))]
         (rule,) = (number for number, row in enumerate(rows) if "─ new since " in row)
         assert "m70" in rows[rule + 1]

@@ -56,8 +56,7 @@ async def test_nothing_is_missed_elsewhere_and_over_a_restart_of_the_client(
 ) -> None:
     bob = server.log_in("bob", "/join dev")
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "◉ everyone")
+        await alice.sign_in("◉ everyone")
         await alice.type("/join dev")
         await alice.until("dev · 2 here")
         await alice.type("/leave")
@@ -78,8 +77,7 @@ async def test_nothing_is_missed_elsewhere_and_over_a_restart_of_the_client(
     bob.send("/join dev", "while you were away, alice", "/msg alice psst", "/leave", "/subs")
     assert "[SERVER] Kept for alice" in texts_until(bob, SUBSCRIPTIONS)
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "◉ everyone")
+        await alice.sign_in("◉ everyone")
         await until_rooms(alice, "▸ lobby", "dev 1 @1", "PRIVATE", "bob 1")
         await press_keys(alice.pilot, "alt+a")
         await alice.until("dev · 1 here", "while you were away, alice")
@@ -111,8 +109,7 @@ async def test_search_finds_what_the_log_does_not_have_any_more(
     bob.send("the needle is here", *(f"line {number}" for number in range(120)), "/subs")
     texts_until(bob, SUBSCRIPTIONS)
     async with window(server, tmp_path, sign_in=False) as alice:
-        await alice.type("pw-of-alice")
-        await alice.until("● connected", "◉ everyone", "line 119")
+        await alice.sign_in("◉ everyone", "line 119")
         await press_keys(alice.pilot, "ctrl+f", *"needle")
         await alice.until("Enter: search on the server", on=alice.app.chat.query_one(SearchBar))
         await press_keys(alice.pilot, "enter")
