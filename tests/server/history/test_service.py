@@ -96,10 +96,11 @@ def test_search_finds_everything_of_a_flood(open_service: Open) -> None:
 
     def publish() -> None:
         stamp = 1_000_000
-        while not done.is_set():
+        while True:
             history.record(run(stamp, *["flood"] * 500))
             stamp += 500
-            time.sleep(0.01)
+            if done.wait(0.01):
+                return
 
     history.record(run(1, *["flood"] * 9_000, "old"))
     thread = threading.Thread(target=publish)
