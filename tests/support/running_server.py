@@ -64,6 +64,10 @@ class RunningServer:
             client.expect(f"[SERVER] Subscribed to {subscribe}")
         return client
 
+    def is_logged_in(self, user: str) -> bool:
+        """Return whether the user has a session."""
+        return self.server._hub.has_session(user)
+
     def add_accounts(self, names: list[str]) -> None:
         """Add accounts to the users file and let the server reload it."""
         write_accounts_file(self.config.users, [*PEOPLE, *names])

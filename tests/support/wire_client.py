@@ -47,6 +47,11 @@ class WireClient:
         """Send lines in one write."""
         self.send_raw("".join(f"{line}\n" for line in lines).encode())
 
+    def publish(self, *texts: str) -> None:
+        """Publish texts and wait until the server has taken them."""
+        self.send(*texts)
+        self.expect_silence()
+
     def send_raw(self, data: bytes) -> None:
         self.socket.sendall(data)
 

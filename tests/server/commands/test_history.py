@@ -1,4 +1,4 @@
-"""`/history`, `/search` and `/erase` on a real server."""
+"""`/history` and `/search` on a real server."""
 
 from __future__ import annotations
 
@@ -9,33 +9,17 @@ from pathlib import Path
 import pytest
 
 from chat_server.config import HistoryFrom
-from chat_server.core import now_microseconds
-from chat_server.core.waiting import MAX_FROM_ONE
 from chat_server.wire import format_stamp, parse_stamp
 from tests.support.history_pages import read_page, request_page
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wait_until import until
-from tests.support.wire_client import WireClient
-
-
-@pytest.fixture
-def kept(start_server: StartServer, tmp_path: Path) -> RunningServer:
-    """Return a server with history and without a rate limit."""
-    return start_server(rate=0, history=tmp_path / "chat.history.db")
-
-
-def say(author: WireClient, *texts: str) -> None:
-    """Publish texts and wait until the server has taken them."""
-    author.send(*texts)
-    author.expect_silence()
-
 
 # Pages
 
 
 def test_history_shows_newest_messages_of_followed_author(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
-    say(alice, *(f"text {number}" for number in range(25)))
+    alice.publish(*(f"text {number}" for number in range(25)))
     for _ in range(25):
         bob.read_line()
     page = request_page(bob, "/history")
@@ -54,7 +38,7 @@ def test_paging_through_1000_messages_gives_each_exactly_once(
 ) -> None:
     alice = kept.log_in("alice")
     expected = [f"text {number}" for number in range(1000 if count == 200 else 100)]
-    say(alice, *expected)
+    alice.publish(*expected)
     backward: list[str] = []
     command: str | None = f"/history {count}"
     while command is not None:
@@ -79,7 +63,7 @@ def test_page_of_long_messages_stays_below_64_kib_and_goes_on(
 ) -> None:
     alice = kept.log_in("alice")
     expected = [f"{number:02}" + "é" * 2000 for number in range(40)]
-    say(alice, *expected)
+    alice.publish(*expected)
     read: set[str] = set()
     following: str | None = command
     pages = 0
@@ -96,12 +80,12 @@ def test_page_of_long_messages_stays_below_64_kib_and_goes_on(
 
 def test_page_is_one_piece_while_live_messages_arrive(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="*")
-    say(bob, *(f"text {number}" for number in range(100)))
+    bob.publish(*(f"text {number}" for number in range(100)))
     stop = threading.Event()
 
     def keep_talking() -> None:
         while not stop.is_set():
-            say(alice, *["live"] * 20)
+            alice.publish(*["live"] * 20)
 
     talker = threading.Thread(target=keep_talking)
     talker.start()
@@ -127,7 +111,7 @@ def test_page_is_one_piece_while_live_messages_arrive(kept: RunningServer) -> No
 def test_history_shows_followed_authors_and_always_own_messages(kept: RunningServer) -> None:
     alice, bob, carol = (kept.log_in(name) for name in ("alice", "bob", "carol"))
     for client, name in ((alice, "alice"), (bob, "bob"), (carol, "carol")):
-        say(client, f"by {name}")
+        client.publish(f"by {name}")
     assert request_page(alice, "/history").texts == ["by alice"]
     alice.send("/subscribe bob")
     alice.expect("[SERVER] Subscribed to bob")
@@ -144,10 +128,10 @@ def test_history_shows_followed_authors_and_always_own_messages(kept: RunningSer
 
 def test_history_shows_only_room_that_user_is_in(kept: RunningServer) -> None:
     alice = kept.log_in("alice")
-    say(alice, "in the lobby")
+    alice.publish("in the lobby")
     alice.send("/join dev")
     alice.expect("[SERVER] Joined room 'dev'")
-    say(alice, "in dev")
+    alice.publish("in dev")
     page = request_page(alice, "/history")
     assert (page.head, page.texts) == ("History of 'dev'", ["in dev"])
     alice.send("/history lobby")
@@ -170,11 +154,11 @@ def test_history_from_limits_how_far_back_users_read(
     alice = server.log_in("alice")
     alice.send("/join dev")
     alice.expect("[SERVER] Joined room 'dev'")
-    say(alice, "before the first visit of bob")
+    alice.publish("before the first visit of bob")
     bob = server.log_in("bob", subscribe="alice")
     bob.send("/join dev")
     bob.expect("[SERVER] Joined room 'dev'")
-    say(alice, "after it")
+    alice.publish("after it")
     bob.expect_message("alice", "after it")
     hidden = [] if since is HistoryFrom.VISIT else ["before the first visit of bob"]
     assert request_page(bob, "/history").texts == [*hidden, "after it"]
@@ -188,14 +172,14 @@ def test_history_from_limits_how_far_back_users_read(
 def test_new_messages_are_those_sent_while_user_was_elsewhere(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
     assert request_page(bob, "/history new").texts == []
-    say(alice, "live")
+    alice.publish("live")
     bob.expect_message("alice", "live")
     bob.send("/join dev")
     bob.expect("[SERVER] Joined room 'dev'")
-    say(alice, "missed one", "missed two")
+    alice.publish("missed one", "missed two")
     bob.send("/leave")
     bob.expect("[SERVER] Joined room 'lobby'")
-    say(alice, "live again")
+    alice.publish("live again")
     bob.expect_message("alice", "live again")
     page = request_page(bob, "/history new")
     assert page.texts == ["missed one", "missed two"]
@@ -208,10 +192,10 @@ def test_new_messages_beyond_a_page_go_on_at_the_foot(kept: RunningServer) -> No
     bob.send("/join dev")
     bob.expect("[SERVER] Joined room 'dev'")
     expected = [f"text {number}" for number in range(450)]
-    say(alice, *expected)
+    alice.publish(*expected)
     bob.send("/leave")
     bob.expect("[SERVER] Joined room 'lobby'")
-    say(alice, "live")
+    alice.publish("live")
     bob.expect_message("alice", "live")
     texts: list[str] = []
     command: str | None = "/history new"
@@ -227,7 +211,7 @@ def test_first_visit_of_a_room_has_nothing_new(kept: RunningServer) -> None:
     alice = kept.log_in("alice")
     alice.send("/join dev")
     alice.expect("[SERVER] Joined room 'dev'")
-    say(alice, "before bob came")
+    alice.publish("before bob came")
     bob = kept.log_in("bob", subscribe="alice")
     bob.send("/join dev")
     bob.expect("[SERVER] Joined room 'dev'")
@@ -235,14 +219,10 @@ def test_first_visit_of_a_room_has_nothing_new(kept: RunningServer) -> None:
     assert request_page(bob, "/history").texts == ["before bob came"]
 
 
-def _is_offline(server: RunningServer, user: str) -> bool:
-    return not server.server._hub.has_session(user)
-
-
 @pytest.mark.parametrize("how", ["quit", "close", "half-close"])
 def test_orderly_end_of_session_marks_everything_as_read(kept: RunningServer, how: str) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
-    say(alice, "read")
+    alice.publish("read")
     bob.expect_message("alice", "read")
     match how:
         case "quit":
@@ -253,8 +233,8 @@ def test_orderly_end_of_session_marks_everything_as_read(kept: RunningServer, ho
         case "half-close":
             bob.send_eof()
             bob.expect_end()
-    until(lambda: _is_offline(kept, "bob"))
-    say(alice, "missed")
+    until(lambda: not kept.is_logged_in("bob"))
+    alice.publish("missed")
     bob = kept.log_in("bob")
     assert request_page(bob, "/history new").texts == ["missed"]
 
@@ -265,17 +245,17 @@ def test_other_end_of_session_repeats_what_may_be_lost(
 ) -> None:
     server = start_server(rate=0, history=tmp_path / "h.db", operators=frozenset({"carol"}))
     alice, carol = server.log_in("alice"), server.log_in("carol")
-    say(alice, "before bob entered")
+    alice.publish("before bob entered")
     bob = server.log_in("bob")
     bob.send("/subscribe alice", "/join dev", "/leave")
     bob.expect("[SERVER] Subscribed to alice")
     bob.expect("[SERVER] Joined room 'dev'", "[SERVER] Joined room 'lobby'")
-    say(alice, "perhaps not read")
+    alice.publish("perhaps not read")
     bob.expect_message("alice", "perhaps not read")
     match how:
         case "reset":
             bob.reset()
-            until(lambda: _is_offline(server, "bob"))
+            until(lambda: not server.is_logged_in("bob"))
         case "new login":
             bob = server.log_in("bob")
             assert request_page(bob, "/history new").texts == ["perhaps not read"]
@@ -283,7 +263,7 @@ def test_other_end_of_session_repeats_what_may_be_lost(
         case "kick":
             carol.send("/kick bob")
             carol.expect("[SERVER] Kicked bob")
-    say(alice, "missed")
+    alice.publish("missed")
     bob = server.log_in("bob")
     assert request_page(bob, "/history new").texts == ["perhaps not read", "missed"]
 
@@ -295,20 +275,20 @@ def test_message_sent_to_client_that_has_closed_is_new_at_its_next_login(
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
     for number in range(20):
         bob.close()
-        say(alice, f"missed {number}")
-        until(lambda: _is_offline(kept, "bob"))
+        alice.publish(f"missed {number}")
+        until(lambda: not kept.is_logged_in("bob"))
         bob = kept.log_in("bob")
         assert request_page(bob, "/history new").texts[-1:] == [f"missed {number}"]
 
 
 def test_upper_bound_of_new_messages_is_turning_stamps_on(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
-    say(alice, "one")
+    alice.publish("one")
     bob.expect_message("alice", "one")
     assert request_page(bob, "/history new 1h").texts == []
     bob.send("/stamps on")
     bob.expect("[SERVER] Stamps on")
-    say(alice, "two")
+    alice.publish("two")
     live = bob.expect_match(r"\[(.*)\] alice: two")
     page = request_page(bob, "/history new 1h")
     assert page.texts == ["one"]
@@ -336,11 +316,11 @@ def test_history_subscriptions_and_markers_outlive_the_server(
     path = tmp_path / "h.db"
     server = start_server(rate=0, history=path)
     alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="alice")
-    say(alice, "read")
+    alice.publish("read")
     bob.expect_message("alice", "read")
     bob.send("/subscribe bob", "/quit")
     bob.expect("[SERVER] Subscribed to bob", "[SERVER] Goodbye")
-    say(alice, "missed")
+    alice.publish("missed")
     first = request_page(alice, "/history")
     alice.send("/msg bob kept")
     alice.expect("[SERVER] Kept for bob")
@@ -351,7 +331,7 @@ def test_history_subscriptions_and_markers_outlive_the_server(
     bob.expect("[SERVER] Subscriptions: alice")
     assert request_page(bob, "/history new").texts == ["missed"]
     assert bob.request("/unread") == "[SERVER] Unread: @alice (1)"
-    say(bob, "after the restart")
+    bob.publish("after the restart")
     after = request_page(bob, "/history")
     assert after.texts == ["read", "missed", "after the restart"]
     assert after.stamps[:2] == first.stamps
@@ -370,16 +350,16 @@ def test_history_is_unavailable_while_disk_is_locked_and_chat_goes_on(
     path = tmp_path / "h.db"
     server = start_server(rate=0, history=path, history_wait_seconds=0.3)
     alice, bob = server.log_in("alice"), server.log_in("bob", subscribe="alice")
-    say(alice, "one")
+    alice.publish("one")
     bob.expect_message("alice", "one")
     assert request_page(bob, "/history").texts == ["one"]
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        say(alice, "two")
+        alice.publish("two")
         bob.expect_message("alice", "two")
         for command in ("/history", "/search two", "/unread", f"/erase {format_stamp(1)}"):
             bob.send(command)
-            say(alice, "live meanwhile")
+            alice.publish("live meanwhile")
             error = "[ERROR] History is not available now; try again"
             assert {bob.read_line(), bob.read_line()} > {error}
         other.execute("ROLLBACK")
@@ -393,7 +373,7 @@ def test_history_is_unavailable_while_disk_is_locked_and_chat_goes_on(
 
 def test_search_finds_newest_20_messages_with_all_words(kept: RunningServer) -> None:
     alice = kept.log_in("alice")
-    say(alice, *(f"build number {number} is green" for number in range(25)), "build is red")
+    alice.publish(*(f"build number {number} is green" for number in range(25)), "build is red")
     page = request_page(alice, "/search GREEN  build")
     assert page.head == "Found in 'lobby'"
     assert page.texts == [f"build number {number} is green" for number in range(5, 25)]
@@ -401,86 +381,3 @@ def test_search_finds_newest_20_messages_with_all_words(kept: RunningServer) -> 
     assert request_page(alice, "/search green red").texts == []
     assert request_page(alice, '/search "green').texts == page.texts
     assert request_page(alice, "/search ... ***").texts == []
-
-
-# Erasing
-
-
-def test_author_erases_own_message_without_a_trace(kept: RunningServer) -> None:
-    alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
-    say(alice, "my secret", "well")
-    stamp = request_page(alice, "/history").stamps[0]
-    bob.expect_message("alice", "my secret")
-    bob.expect_message("alice", "well")
-    bob.send(f"/erase {stamp}")
-    bob.expect(f"[ERROR] Nothing to erase: {stamp}")
-    alice.send(f"/erase {stamp}")
-    alice.expect("[SERVER] Erased 1 message by alice")
-    assert request_page(bob, "/history").texts == ["well"]
-    assert request_page(bob, "/search secret").texts == []
-    assert "[*] User 'alice' erased 1 messages by 'alice'" in kept.log.getvalue()
-
-
-def test_sender_erases_private_message_that_was_kept(kept: RunningServer) -> None:
-    alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
-    bob.close()
-    until(lambda: _is_offline(kept, "bob"))
-    alice.send("/msg bob my secret", "/msg bob hello")
-    alice.expect("[SERVER] Kept for bob", "[SERVER] Kept for bob")
-    stamp = request_page(alice, "/history with bob").stamps[0]
-    alice.send(f"/erase {stamp}")
-    alice.expect("[SERVER] Erased 1 message by alice")
-    bob = kept.log_in("bob")
-    assert request_page(bob, "/history with alice").texts == ["hello"]
-
-
-def test_operator_erases_all_messages_of_author_in_all_rooms(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    server = start_server(rate=0, history=tmp_path / "h.db", operators=frozenset({"carol"}))
-    alice, bob = server.log_in("alice"), server.log_in("bob")
-    carol = server.log_in("carol", subscribe="*")
-    say(alice, "one", "two")
-    alice.send("/join dev", "three", "/msg bob private")
-    alice.expect("[SERVER] Joined room 'dev'", "[SERVER] Kept for bob")
-    say(bob, "by bob")
-    carol.send("/erase alice")
-    for _ in range(3):
-        carol.read_line()
-    carol.expect("[SERVER] Erased 3 messages by alice")
-    assert request_page(carol, "/history").texts == ["by bob"]
-    assert request_page(alice, "/history").texts == []
-    assert request_page(alice, "/history with bob").texts == ["private"]
-
-
-def test_erased_private_message_makes_room_for_another_that_waits(kept: RunningServer) -> None:
-    alice = kept.log_in("alice")
-    for number in range(MAX_FROM_ONE):
-        assert alice.request(f"/msg bob text {number}") == "[SERVER] Kept for bob"
-    too_many = "[ERROR] Not kept: too many messages are waiting for bob"
-    assert alice.request("/msg bob one too many") == too_many
-    (stamp,) = request_page(alice, "/history with bob 1").stamps
-    assert alice.request(f"/erase {stamp}") == "[SERVER] Erased 1 message by alice"
-    assert alice.request("/msg bob the last one") == "[SERVER] Kept for bob"
-    assert alice.request("/msg bob one too many") == too_many
-
-
-def test_private_messages_that_are_no_longer_kept_do_not_wait(
-    start_server: StartServer, tmp_path: Path
-) -> None:
-    now = now_microseconds()
-    server = start_server(
-        rate=0,
-        history=tmp_path / "chat.history.db",
-        clock=lambda: now,
-        history_days=2,
-        history_prune_seconds=0.1,
-    )
-    alice = server.log_in("alice")
-    for number in range(MAX_FROM_ONE):
-        assert alice.request(f"/msg bob text {number}") == "[SERVER] Kept for bob"
-    now += 3 * 24 * 3600 * 1_000_000
-    until(
-        lambda: alice.request("/msg bob after three days") == "[SERVER] Kept for bob",
-        "the old messages are pruned",
-    )

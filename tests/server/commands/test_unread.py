@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.accounts.file_editor import disable_account
+from chat_server.core import now_microseconds
 from chat_server.core.waiting import MAX_FROM_ONE
 from tests.support.history_pages import request_page
 from tests.support.running_server import RunningServer, StartServer
@@ -26,26 +27,20 @@ def move(client: WireClient, room: str) -> None:
     client.expect(f"[SERVER] Joined room '{room}'")
 
 
-def say(author: WireClient, *texts: str) -> None:
-    """Publish texts and wait until the server has taken them."""
-    author.send(*texts)
-    author.expect_silence()
-
-
 def test_unread_counts_followed_authors_in_visited_rooms(kept: RunningServer) -> None:
     alice, bob, carol = (kept.log_in(name) for name in ("alice", "bob", "carol"))
     bob.send("/subscribe alice")
     bob.expect("[SERVER] Subscribed to alice")
     for room in ("dev", "quiet", "ops"):
         move(bob, room)
-    say(alice, "one", "BOB, two", "bobby, three")
-    say(carol, "bob does not follow me")
+    alice.publish("one", "BOB, two", "bobby, three")
+    carol.publish("bob does not follow me")
     move(alice, "dev")
-    say(alice, "(bob)")
+    alice.publish("(bob)")
     move(alice, "never-visited")
-    say(alice, "bob")
+    alice.publish("bob")
     move(alice, "ops")
-    say(alice, "read")
+    alice.publish("read")
     bob.expect_message("alice", "read")
     assert bob.request("/unread") == "[SERVER] Unread: lobby (3 @1), dev (1 @1)"
     move(bob, "dev")
@@ -55,20 +50,20 @@ def test_unread_counts_followed_authors_in_visited_rooms(kept: RunningServer) ->
 def test_unread_counting_stops_at_1000(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
     move(bob, "dev")
-    say(alice, *["hi"] * 999)
+    alice.publish(*["hi"] * 999)
     assert bob.request("/unread") == "[SERVER] Unread: lobby (999)"
-    say(alice, "bob", "hi")
+    alice.publish("bob", "hi")
     assert bob.request("/unread") == "[SERVER] Unread: lobby (1000+ @1)"
 
 
 def test_notice_of_more_than_1000_has_the_numbers_of_the_reply(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
     move(bob, "dev")
-    say(alice, *["hi"] * 990)
+    alice.publish(*["hi"] * 990)
     assert bob.request("/unread on") == "[SERVER] Unread on"
-    say(alice, "hi bob")
+    alice.publish("hi bob")
     bob.expect("[SERVER] Unread: lobby (991 @1)")
-    say(alice, *["hi bob"] * 20)
+    alice.publish(*["hi bob"] * 20)
     while (notice := bob.read_line()) and "1000+" not in notice:
         pass
     assert notice == bob.request("/unread") == "[SERVER] Unread: lobby (1000+ @10)"
@@ -78,21 +73,21 @@ def test_unread_notices_name_only_what_changed(kept: RunningServer) -> None:
     alice, bob = kept.log_in("alice"), kept.log_in("bob", subscribe="alice")
     move(bob, "dev")
     move(bob, "ops")
-    say(alice, "before notices were on")
+    alice.publish("before notices were on")
     bob.send("/unread on")
     bob.expect("[SERVER] Unread on")
-    say(alice, "bob, two")
+    alice.publish("bob, two")
     bob.expect("[SERVER] Unread: lobby (2 @1)")
     move(alice, "dev")
-    say(alice, "three")
+    alice.publish("three")
     bob.expect("[SERVER] Unread: dev (1)")
     move(alice, "ops")
-    say(alice, "here")
+    alice.publish("here")
     bob.expect_message("alice", "here")
     bob.send("/unread off")
     bob.expect("[SERVER] Unread off")
     move(alice, "dev")
-    say(alice, "four")
+    alice.publish("four")
     assert bob.request("/unread") == "[SERVER] Unread: lobby (2 @1), dev (2)"
 
 
@@ -105,7 +100,7 @@ def test_message_right_after_unread_on_is_announced(kept: RunningServer) -> None
     carol.expect("[SERVER] Unread on")
     bob.send("/unread on")
     bob.expect("[SERVER] Unread on")
-    say(alice, "now")
+    alice.publish("now")
     alice.send("/msg bob psst")
     alice.expect("[SERVER] Sent to bob")
     lines = {bob.read_line(), bob.read_line()}
@@ -117,7 +112,7 @@ def test_number_that_falls_to_zero_is_announced_once(kept: RunningServer) -> Non
     move(bob, "dev")
     bob.send("/unread on")
     bob.expect("[SERVER] Unread on")
-    say(alice, "to be erased")
+    alice.publish("to be erased")
     bob.expect("[SERVER] Unread: lobby (1)")
     stamp = request_page(alice, "/history").stamps[-1]
     alice.send(f"/erase {stamp}")
@@ -125,7 +120,7 @@ def test_number_that_falls_to_zero_is_announced_once(kept: RunningServer) -> Non
     bob.expect("[SERVER] Unread: lobby (0)")
     move(alice, "ops")
     move(alice, "lobby")
-    say(alice, "next")
+    alice.publish("next")
     bob.expect("[SERVER] Unread: lobby (1)")
 
 
@@ -134,12 +129,12 @@ def test_visit_between_two_notices_resets_number(kept: RunningServer) -> None:
     move(bob, "dev")
     bob.send("/unread on")
     bob.expect("[SERVER] Unread on")
-    say(alice, "one", "two", "three")
+    alice.publish("one", "two", "three")
     line = bob.read_line()
     assert line == "[SERVER] Unread: lobby (3)"
     move(bob, "lobby")
     move(bob, "dev")
-    say(alice, "four")
+    alice.publish("four")
     bob.expect("[SERVER] Unread: lobby (1)")
 
 
@@ -181,7 +176,7 @@ def test_private_history_new_ends_where_live_messages_begin(kept: RunningServer)
     bob = kept.log_in("bob", subscribe="alice")
     bob.send("/quit")
     bob.expect("[SERVER] Goodbye")
-    until(lambda: not kept.server._hub.has_session("bob"))
+    until(lambda: not kept.is_logged_in("bob"))
     alice.send("/msg bob missed")
     alice.expect("[SERVER] Kept for bob")
     bob = kept.log_in("bob")
@@ -217,9 +212,30 @@ def test_too_many_kept_messages_are_rejected(kept: RunningServer) -> None:
     assert bob.request("/unread") == "[SERVER] Unread: @alice (100)"
     assert len(request_page(bob, "/history with alice 200").texts) == MAX_FROM_ONE
     bob.close()
-    until(lambda: not kept.server._hub.has_session("bob"))
+    until(lambda: not kept.is_logged_in("bob"))
     alice.send("/msg bob again")
     alice.expect("[SERVER] Kept for bob")
+
+
+def test_private_messages_that_are_no_longer_kept_do_not_wait(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    now = now_microseconds()
+    server = start_server(
+        rate=0,
+        history=tmp_path / "chat.history.db",
+        clock=lambda: now,
+        history_days=2,
+        history_prune_seconds=0.1,
+    )
+    alice = server.log_in("alice")
+    for number in range(MAX_FROM_ONE):
+        assert alice.request(f"/msg bob text {number}") == "[SERVER] Kept for bob"
+    now += 3 * 24 * 3600 * 1_000_000
+    until(
+        lambda: alice.request("/msg bob after three days") == "[SERVER] Kept for bob",
+        "the old messages are pruned",
+    )
 
 
 @pytest.mark.parametrize("user", ["nobody", "dave", "alice"])
