@@ -141,8 +141,9 @@ class RejectReason(Enum):
     NOT_LOGGED_IN = auto()
     NOT_BANNED = auto()
     NOT_DELIVERED = auto()
-    """The recipient of a private message is offline, unknown, the author, or not subscribed to the
-    author. All of them are one reason, so the author does not learn who follows whose messages."""
+    """The recipient of a private message is unknown, disabled or the author. Without history, also
+    if it is offline or not subscribed to the author. All of them are one reason, so the author does
+    not learn which users follow which authors."""
     TOO_MANY_WAITING = auto()
     """Too many kept private messages wait for the recipient, which is the subject."""
 
