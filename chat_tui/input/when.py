@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from chat_server.wire import parse_stamp
+from chat_server.wire import parse_stamp, parse_when
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -20,15 +19,7 @@ WHEN_FORMS: Final = "2026-11-22, 2026-11-22T14:03, 30m, 2h or 3d"
 
 def is_when(text: str) -> bool:
     """Return True if the server understands this time: see `WHEN_FORMS`."""
-    if _AGO.fullmatch(text):
-        return True
-    if parse_stamp(text) is not None:
-        return True
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return bool(_DATE.fullmatch(text) or _TIME.fullmatch(text))
+    return parse_when(text, 0) is not None
 
 
 @dataclass(frozen=True, slots=True)
