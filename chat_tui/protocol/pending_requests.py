@@ -69,20 +69,12 @@ _KINDS: Final = {
     "/stamps": RequestKind.STAMPS,
 }
 
-_ANY_SUBJECT: Final = frozenset(
-    {
-        RequestKind.PASSWORD,
-        RequestKind.HISTORY,
-        RequestKind.SEARCH,
-        RequestKind.UNREAD,
-        RequestKind.STAMPS,
-    }
-)
-"""Requests whose arguments do not name a room or a user."""
-
 _HISTORY_KINDS: Final = frozenset(
     {RequestKind.HISTORY, RequestKind.SEARCH, RequestKind.UNREAD, RequestKind.STAMPS}
 )
+
+_ANY_SUBJECT: Final = _HISTORY_KINDS | {RequestKind.PASSWORD}
+"""Requests whose arguments do not name a room or a user."""
 
 
 class RequestOrigin(Enum):
