@@ -214,11 +214,14 @@ class HistorySync:
         """Handle what is due."""
         if not self.is_active:
             return
+        unconfirmed = self._timelines.unconfirmed()
+        places = {message.place for message in unconfirmed}
         for catch_up in self._catch_ups():
             catch_up.tick(now)
-            self._resend_missing(catch_up, now)
-            catch_up.resolve_more()
-        for message in self._timelines.unconfirmed():
+            if catch_up.place in places:
+                self._resend_missing(catch_up, now)
+                catch_up.resolve_more()
+        for message in unconfirmed:
             if message.place.startswith("@") and self._is_of_earlier(message):
                 self._catch_up_with(message.place, now)
 
