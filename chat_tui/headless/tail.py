@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,11 +51,8 @@ class TailJob:
         runner: HeadlessRunner,
         account: Account,
         room: str,
-        options: TailOptions | Collection[str] = (),
+        options: TailOptions,
     ) -> None:
-        """`options`: may be the authors only."""
-        if not isinstance(options, TailOptions):
-            options = TailOptions(frozenset(options))
         self._runner = runner
         self._account = account
         self._room = room

@@ -11,7 +11,7 @@ from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.interactive import MAX_PENDING, InteractiveJob
 from chat_tui.headless.line_io import LineProblem, LineReader
 from chat_tui.headless.send import SendJob
-from chat_tui.headless.tail import TailJob
+from chat_tui.headless.tail import TailJob, TailOptions
 from chat_tui.storage.log_files import LogFiles
 from tests.support.headless_harness import HeadlessHarness
 from tests.support.scripted_server import ScriptedServer
@@ -184,7 +184,7 @@ def test_interactive_job_on_terminal_reports_unsent_line_at_once(
 def test_tail_job_prints_selected_authors_and_reports_gap(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    tail = TailJob(headless.runner, headless.account, "ops", ["bob"])
+    tail = TailJob(headless.runner, headless.account, "ops", TailOptions(frozenset({"bob"})))
     with headless.running(tail.run) as result:
         client = server.accept_login("ops")
         client.expect("/subscribe bob")
@@ -262,7 +262,7 @@ def test_interactive_job_changes_password_without_printing_it(
 
 
 def test_tail_job_reports_announcement(server: ScriptedServer, headless: HeadlessHarness) -> None:
-    tail = TailJob(headless.runner, headless.account, "ops", ())
+    tail = TailJob(headless.runner, headless.account, "ops", TailOptions())
     with headless.running(tail.run) as result:
         client = server.accept()
         client.accept_login(room="ops", follows="*")
@@ -310,7 +310,8 @@ def test_input_that_is_not_utf8_is_not_altered(
 def test_tail_job_ends_if_a_name_is_unknown(
     server: ScriptedServer, headless: HeadlessHarness
 ) -> None:
-    tail = TailJob(headless.runner, headless.account, "ops", ["bob", "carool", "alice"])
+    options = TailOptions(frozenset({"bob", "carool", "alice"}))
+    tail = TailJob(headless.runner, headless.account, "ops", options)
     with headless.running(tail.run) as result:
         client = server.accept_login("ops")
         client.expect("/subscribe bob", "/subscribe carool")
