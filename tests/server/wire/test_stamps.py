@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.core import reload_time_zone
 from chat_server.wire import format_stamp, parse_stamp, stamps
 
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Chatham", "Africa/Monrovia")
 """Whole hours, negative half hours, quarters, and one that had seconds until 1972."""
 
 
-@pytest.fixture
-def zone() -> Iterator[None]:
-    """Restore the zone of the tests afterwards."""
-    before = os.environ.get("TZ")
-    yield
-    _use_zone(before)
-
-
-def _use_zone(name: str | None) -> None:
-    if name is None:
-        os.environ.pop("TZ", None)
-    else:
-        os.environ["TZ"] = name
-    reload_time_zone()
-    stamps.second_form.cache_clear()
-
-
-@pytest.mark.usefixtures("zone")
 @pytest.mark.parametrize("name", ZONES)
-def test_stamp_text_reads_back_exactly_in_every_zone(name: str) -> None:
-    _use_zone(name)
+def test_stamp_text_reads_back_exactly_in_every_zone(
+    use_zone: Callable[[str], None], name: str
+) -> None:
+    use_zone(name)
 
     @given(st.integers(0, 4_000_000_000_000_000))
     def round_trips(stamp: int) -> None:
@@ -49,17 +31,15 @@ def test_stamp_text_reads_back_exactly_in_every_zone(name: str) -> None:
     round_trips()
 
 
-@pytest.mark.usefixtures("zone")
-def test_stamp_text_has_local_time_and_offset() -> None:
-    _use_zone("Europe/Berlin")
+def test_stamp_text_has_local_time_and_offset(use_zone: Callable[[str], None]) -> None:
+    use_zone("Europe/Berlin")
     instant = datetime(2026, 11, 22, 13, 3, 7, tzinfo=UTC)
     stamp = int(instant.timestamp()) * 1_000_000 + 45
     assert format_stamp(stamp) == "2026-11-22T14:03:07.000045+01:00"
 
 
-@pytest.mark.usefixtures("zone")
-def test_hour_that_occurs_twice_has_two_stamp_texts() -> None:
-    _use_zone("Europe/Berlin")
+def test_hour_that_occurs_twice_has_two_stamp_texts(use_zone: Callable[[str], None]) -> None:
+    use_zone("Europe/Berlin")
     first = int(datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()) * 1_000_000
     second = first + 3_600_000_000
     assert format_stamp(first) == "2026-10-25T02:30:00.000000+02:00"

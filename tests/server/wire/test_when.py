@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.core import reload_time_zone
-from chat_server.wire import format_stamp, parse_stamp, parse_when, stamps
+from chat_server.wire import format_stamp, parse_stamp, parse_when
 
 NOON = 1_795_348_800_000_000
 """2026-11-22 12:00 UTC, in microseconds since the epoch."""
@@ -19,18 +17,8 @@ HOUR = 3_600_000_000
 
 
 @pytest.fixture(autouse=True)
-def berlin() -> Iterator[None]:
-    before = os.environ.get("TZ")
-    os.environ["TZ"] = "Europe/Berlin"
-    reload_time_zone()
-    stamps.second_form.cache_clear()
-    yield
-    if before is None:
-        del os.environ["TZ"]
-    else:
-        os.environ["TZ"] = before
-    reload_time_zone()
-    stamps.second_form.cache_clear()
+def berlin(use_zone: Callable[[str], None]) -> None:
+    use_zone("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
@@ -64,9 +52,10 @@ def test_time_that_occurs_twice_or_never_is_always_the_same(asked_before: str) -
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Apia", "America/New_York"])
-def test_last_day_of_the_calendar_is_later_than_every_message(zone: str) -> None:
-    os.environ["TZ"] = zone
-    reload_time_zone()
+def test_last_day_of_the_calendar_is_later_than_every_message(
+    use_zone: Callable[[str], None], zone: str
+) -> None:
+    use_zone(zone)
     for day in ("9999-12-31", "9999-12-31T23:59:59"):
         when = parse_when(day, NOON)
         assert when is not None
