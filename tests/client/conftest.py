@@ -7,6 +7,8 @@ from contextlib import closing
 
 import pytest
 
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.restartable_server import RestartableServer
 from tests.support.scripted_server import ScriptedServer
 from tests.support.session_harness import SessionHarness
 
@@ -23,3 +25,10 @@ def server() -> Iterator[ScriptedServer]:
     """Return a server that sends what the test writes. Some test files have another one."""
     with closing(ScriptedServer()) as server:
         yield server
+
+
+@pytest.fixture
+def proxy(server: RestartableServer) -> Iterator[CuttingProxy]:
+    """Return a proxy to the real server of a test file, whose connections the test can break."""
+    with closing(CuttingProxy(server.port)) as proxy:
+        yield proxy

@@ -26,13 +26,6 @@ def server(tmp_path: Path) -> Iterator[RestartableServer]:
     server.close()
 
 
-@pytest.fixture
-def proxy(server: RestartableServer) -> Iterator[CuttingProxy]:
-    proxy = CuttingProxy(server.port)
-    yield proxy
-    proxy.close()
-
-
 @pytest.mark.parametrize("arrives", [True, False])
 def test_interactive_job_succeeds_if_an_unconfirmed_message_arrived_after_all(
     server: RestartableServer, proxy: CuttingProxy, arrives: bool

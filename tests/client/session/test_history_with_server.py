@@ -26,13 +26,6 @@ def server(tmp_path: Path) -> Iterator[RestartableServer]:
     server.close()
 
 
-@pytest.fixture
-def proxy(server: RestartableServer) -> Iterator[CuttingProxy]:
-    proxy = CuttingProxy(server.port)
-    yield proxy
-    proxy.close()
-
-
 def sign_in(harness: SessionHarness, port: int, room: str | None = None) -> None:
     harness.session.sign_in(
         "127.0.0.1", port, "alice", "pw-of-alice", room=room, follow_everyone=True
