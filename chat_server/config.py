@@ -304,6 +304,23 @@ class Config:
     history_from: HistoryFrom = HistoryFrom.START
     """How far back a user may read."""
 
+    redis: str | None = None
+    """URL of the Redis that several servers share, without a password: `redis://`, `rediss://` or
+    `redis+sentinel://`. None: this server is the only one."""
+
+    redis_password_file: Path | None = None
+    """File with the password for Redis. None: the environment variable, or no password."""
+
+    redis_ca: Path | None = None
+    """Certificates that sign the one of Redis, in PEM. None: those that the system trusts."""
+
+    node: str = ""
+    """Name of this server among those that share a Redis. Empty: the host name and the port."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of load balancers. Their connections must begin with the PROXY protocol, version 1
+    or 2, which names the client's address. It is rejected from anywhere else."""
+
     bcrypt_cost: int = DEFAULT_COST
     """Cost of a new hash. A stored hash of a lower cost is raised to it at a successful login. Each
     step doubles what a guess costs a thief of the users file, and what a login costs the server.

@@ -24,6 +24,10 @@ from chat_server.wire.reply_patterns import both_groups, first_group, reply_patt
 # Replies and notices: after "[SERVER] ".
 LOGIN_PROMPT: Final = "Login using: LOGIN <username> <password>"
 LOGIN_SUCCESSFUL: Final = "Login successful"
+SERVERS_DISCONNECTED: Final = (
+    "Disconnected from the other servers; your messages will be sent later"
+)
+SERVERS_CONNECTED: Final = "Connected to the other servers again"
 LOGGED_OUT_BY_NEW_LOGIN: Final = "Logged out due to new login"
 LOGGED_OUT_ACCOUNT_REMOVED: Final = "Logged out: this account was removed"
 LOGGED_OUT_ACCOUNT_DISABLED: Final = "Logged out: this account was disabled"
@@ -45,6 +49,7 @@ LOGIN_TIMED_OUT: Final = "Login timed out"
 TOO_MUCH_BEFORE_LOGIN: Final = "Too much input before the LOGIN line"
 TOO_MANY_CONNECTIONS: Final = "Too many connections from your address; try again later"
 SERVER_FULL: Final = "Server is full; try again later"
+SERVERS_UNREACHABLE: Final = "The servers cannot reach each other; try again later"
 TLS_ONLY: Final = "This port speaks TLS alone: connect with ncat --ssl or openssl s_client -quiet"
 PLAINTEXT_ONLY: Final = "This port speaks plain text: TLS has a port of its own"
 LINE_TOO_LONG: Final = f"Line too long (limit {CLIENT_LINE_LIMIT} bytes)"
