@@ -1,1 +1,20 @@
-"""The log that several servers share, so that they are one chat. Without it nothing is loaded."""
+"""The log that several servers share, so that they are one chat. Without it nothing is loaded.
+
+Import this package on demand: it loads the library for Redis, which may not be installed.
+"""
+
+from chat_server.backplane.redis_settings import (
+    PASSWORD_VARIABLE,
+    RedisSettings,
+    RedisSettingsError,
+    RedisUrl,
+    parse_redis_url,
+)
+
+__all__ = [
+    "PASSWORD_VARIABLE",
+    "RedisSettings",
+    "RedisSettingsError",
+    "RedisUrl",
+    "parse_redis_url",
+]
