@@ -18,6 +18,7 @@ import pytest
 # Modules by name: pytest cannot rewrite the assertions of a plugin that is already imported.
 pytest_plugins = [
     "tests.support.fake_clock",
+    "tests.support.redis_server",
     "tests.support.running_server",
     "tests.support.small_disk",
     "tests.support.tmux_terminal",
