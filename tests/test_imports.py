@@ -23,6 +23,18 @@ def test_server_imports_no_client_and_no_asyncio() -> None:
     assert not loaded & (SCREEN | {"asyncio", "chat_tui"})
 
 
+def test_server_without_redis_imports_nothing_of_redis() -> None:
+    loaded = modules_after(
+        "import chat_server.server, chat_server.__main__\n"
+        "from chat_server.cli.options import build_config\n"
+        "with chat_server.__main__.cli.make_context('chat-server', ['--port', '0']) as context:\n"
+        "    del context.params['stop_on_stdin_eof']\n"
+        "    assert build_config(context.params).redis is None"
+    )
+    assert "chat_server.server" in loaded
+    assert not loaded & {"redis", "hiredis", "chat_server.backplane"}
+
+
 def test_wire_package_imports_no_server_and_no_socket() -> None:
     loaded = modules_after(
         "import chat_server.wire.protocol, chat_server.wire.replies\n"

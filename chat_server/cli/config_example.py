@@ -24,9 +24,11 @@ _SAMPLES: Final = {
     "byte-rate": "40960",
     "history": '"users.history.db"',
     "metrics": "9101",
+    "redis": '"rediss://redis.example"',
+    "node": '"chat-1"',
 }
-"""Values for settings whose default is not a number: those of a server with the other defaults, and
-the port of `deploy/lobby.toml`."""
+"""Values for settings whose default is not a number: those of a server with the other defaults, the
+port of `deploy/lobby.toml`, and a Redis."""
 
 
 def config_example(command: click.Command) -> str:

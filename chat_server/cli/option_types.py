@@ -85,6 +85,46 @@ class OptionalFile(click.Path):
         return super().convert(value, param, ctx)
 
 
+_NODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+class NodeName(click.ParamType):  # type: ignore[type-arg]  # generic from 8.5 on
+    """The name of a server among those that share a Redis."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name unchanged. Empty: the default."""
+        if value and _NODE.fullmatch(value) is None:
+            self.fail(
+                f"{quoted(value)} is not a name of a server: 1 to 64 of A-Z, a-z, 0-9, '.', '_',"
+                " '-' and ':'",
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+class RedisUrlText(click.ParamType):  # type: ignore[type-arg]  # generic from 8.5 on
+    """The URL of a Redis, as text. Loads the library for Redis, to report if it is missing."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the URL. The error never contains a password."""
+        try:
+            # Loaded on demand: without this option nothing of Redis is imported.
+            from chat_server.backplane import RedisSettingsError, parse_redis_url
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in ("redis", "hiredis"):
+                raise
+            self.fail("needs the library for Redis: pip install 'lobby-chat[redis]'", param, ctx)
+        try:
+            return str(parse_redis_url(value))
+        except RedisSettingsError as error:
+            self.fail(str(error), param, ctx)
+
+
 def merge_uses(
     _: click.Context, __: click.Parameter, uses: Iterable[tuple[object, ...]]
 ) -> tuple[object, ...]:

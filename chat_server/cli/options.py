@@ -13,7 +13,9 @@ from chat_server.cli.option_types import (
     ACCOUNT_LIST,
     NETWORK_LIST,
     OFF,
+    NodeName,
     OptionalFile,
+    RedisUrlText,
     merge_uses,
 )
 from chat_server.config import (
@@ -251,6 +253,39 @@ _OPTIONS: Final = (
         " account, or to the first visit to the room.",
     ),
     click.option(
+        "--redis",
+        type=RedisUrlText(),
+        default=None,
+        show_default="off: this server is the only one",
+        metavar="URL",
+        help="Redis that several servers share, so that they are one chat: redis://HOST,"
+        " rediss://HOST with TLS, or redis+sentinel://HOST,HOST/NAME. Without a password.",
+    ),
+    click.option(
+        "--redis-password-file",
+        type=click.Path(path_type=Path, readable=False),
+        default=None,
+        show_default="the variable CHAT_SERVER_REDIS_PASSWORD, or none",
+        metavar="FILE",
+        help="File with the password for --redis.",
+    ),
+    click.option(
+        "--redis-ca",
+        type=click.Path(path_type=Path, readable=False),
+        default=None,
+        show_default="the authorities that the system trusts",
+        metavar="FILE",
+        help="Certificates of the authority that signed the one of --redis, in PEM format.",
+    ),
+    click.option(
+        "--node",
+        type=NodeName(),
+        default=None,
+        show_default="the host name and the port",
+        metavar="NAME",
+        help="Name of this server among those that share --redis. Each has its own.",
+    ),
+    click.option(
         "--log-level",
         type=click.Choice(LEVELS),
         default=_DEFAULTS.log_level,
@@ -293,6 +328,7 @@ def build_config(values: Mapping[str, Any], config_file: Path | None = None) -> 
         raise click.UsageError(
             "`--tls-cert` and `--tls-key` must be used together. Set both or neither."
         )
+    _check_redis(values)
     max_clients = _max_clients(values["max_clients"])
     member_places = values["member_places"]
     if member_places is not None and member_places >= max_clients:
@@ -318,8 +354,22 @@ def build_config(values: Mapping[str, Any], config_file: Path | None = None) -> 
             "operators": frozenset(values["operators"]),
             "history": history_file(values["history"], values["users"]),
             "history_from": HistoryFrom(values["history_from"]),
+            "node": values["node"] or _DEFAULTS.node,
         }
     )
+
+
+def _check_redis(values: Mapping[str, Any]) -> None:
+    """Check that no setting for Redis is given in vain. Raises `click.UsageError`."""
+    url = values["redis"]
+    for name in ("redis_password_file", "redis_ca", "node"):
+        if values[name] and url is None:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"`{option}` has no effect without `--redis`. Add `--redis`.")
+    if values["redis_ca"] is not None and not url.lower().startswith("rediss"):
+        raise click.UsageError(
+            "`--redis-ca` is for a connection with TLS. Write `rediss://` in `--redis`."
+        )
 
 
 def history_file(chosen: Path | str | None, users: Path) -> Path | None:

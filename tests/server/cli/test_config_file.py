@@ -94,7 +94,11 @@ def test_config_file_accepts_every_setting(file: Path) -> None:
         elif option.is_flag:
             values[key] = "true"
         else:
-            values[key] = '"127.0.0.1"' if key in ("host", "trusted") else '"alice"'
+            values[key] = {
+                "host": '"127.0.0.1"',
+                "trusted": '"127.0.0.1"',
+                "redis": '"redis://localhost"',
+            }.get(key, '"alice"')
     settings = load(file, "".join(f"{key} = {value}\n" for key, value in values.items()))
     defaults = parse_options()
     assert len(settings) == len(defaults) == len(values) > 10
