@@ -168,6 +168,52 @@ class Tuning:
     history_drain_seconds: float = 5.0
     """How long a server that stops waits for the last commit, after its clients are gone."""
 
+    redis_lease_seconds: float = 15.0
+    """The sessions of a server that has not renewed its lease for this long end on all others."""
+
+    redis_renewal_seconds: float = 5.0
+    """Interval of the renewals: two may fail."""
+
+    redis_timeout_seconds: float = 2.0
+    """Longest wait for a reply of Redis. Then the server connects again."""
+
+    redis_notice_seconds: float = 2.0
+    """After this long without Redis, users are notified that their messages wait."""
+
+    redis_login_seconds: float = 5.0
+    """Longest wait of a login for its place in the log. Then the client may try another server."""
+
+    redis_unhealthy_seconds: float = 10.0
+    """After this long without Redis, `/healthz` fails, and load balancers choose other servers."""
+
+    redis_stop_seconds: float = 1.0
+    """Longest wait of a server that stops for its last entries."""
+
+    redis_queue_bytes: int = 16 * 1024 * 1024
+    """Entries on their way to the log, or that wait for it. Then TCP slows all clients."""
+
+    redis_client_bytes: int = 64 * 1024
+    """The same for one client, so that none fills the queue alone."""
+
+    redis_ring_seconds: float = 120.0
+    """Acknowledged entries are kept this long, to send them again if a failover loses them."""
+
+    redis_ring_bytes: int = 64 * 1024 * 1024
+    """Size of these entries. The oldest are forgotten above it."""
+
+    redis_tail_seconds: float = 10.0
+    """Entries that were read are kept this long, for a Redis that has lost everything: so servers
+    that had not read them yet still can."""
+
+    redis_tail_bytes: int = 8 * 1024 * 1024
+    """Size of these entries."""
+
+    redis_snapshot_seconds: float = 60.0
+    """Interval of the snapshots of the state in Redis, while entries are appended."""
+
+    redis_snapshot_entries: int = 20_000
+    """After this many entries, a snapshot is due earlier: a start then reads no more than these."""
+
     listen_backlog: int = 4096
     """With the default of 128, a thousand clients that reconnect at once would wait for seconds."""
 

@@ -3,6 +3,8 @@
 Import this package on demand: it loads the library for Redis, which may not be installed.
 """
 
+from chat_server.backplane.log_events import BackplaneError, LogEvents, LogMeasures
+from chat_server.backplane.redis_backplane import RedisBackplane
 from chat_server.backplane.redis_settings import (
     PASSWORD_VARIABLE,
     RedisSettings,
@@ -13,6 +15,10 @@ from chat_server.backplane.redis_settings import (
 
 __all__ = [
     "PASSWORD_VARIABLE",
+    "BackplaneError",
+    "LogEvents",
+    "LogMeasures",
+    "RedisBackplane",
     "RedisSettings",
     "RedisSettingsError",
     "RedisUrl",
