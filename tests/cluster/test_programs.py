@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 
 import pytest
 import redis
 
+from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import (
     NO_RETRY,
     StartHaProxy,
@@ -117,3 +119,40 @@ def test_haproxy_forwards_to_a_chat_server(
     client = WireClient("127.0.0.1", proxy.port)
     client.expect("[SERVER] Login using: LOGIN <username> <password>")
     client.close()
+
+
+def test_proxy_loses_a_reply_after_the_command_was_executed(start_redis: StartRedis) -> None:
+    server = start_redis()
+    with closing(RedisProxy(server.port)) as proxy:
+        with redis.Redis(port=proxy.port, retry=NO_RETRY) as client:
+            client.incr("number")
+            proxy.lose_replies_to(b"INCR", 1)
+            with pytest.raises(redis.ConnectionError):
+                client.incr("number")
+            assert client.get("number") == b"2"
+            client.incr("number")
+        assert server.command("GET", "number") == "3"
+        assert proxy.lost_replies == 1
+
+
+def test_proxy_holds_blocks_and_changes_its_target(start_redis: StartRedis) -> None:
+    one, other = start_redis(), start_redis()
+    one.command("SET", "name", "one")
+    other.command("SET", "name", "other")
+    with (
+        closing(RedisProxy(one.port)) as proxy,
+        redis.Redis(port=proxy.port, retry=NO_RETRY, socket_timeout=0.1) as client,
+    ):
+        assert client.get("name") == b"one"
+        proxy.hold()
+        with pytest.raises(redis.TimeoutError):
+            client.incr("late")
+        assert one.command("GET", "late") is None
+        proxy.release()
+        until(lambda: one.command("GET", "late") == "1", "what was sent arrives late")
+        proxy.block()
+        with pytest.raises(redis.ConnectionError):
+            client.get("name")
+        proxy.target = other.port
+        proxy.unblock()
+        assert client.get("name") == b"other"
