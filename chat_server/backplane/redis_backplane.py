@@ -15,13 +15,10 @@ from typing import Any, Generic
 from chat_server.backplane.log_events import LogEvents, LogMeasures
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.config import Tuning
-from chat_server.core.backplane import Replica
-from chat_server.core.requests import AccountRecord, ChangeAccount, Request
-from chat_server.core.rooms import Session
-from chat_server.core.values import ReceiverT
+from chat_server.core import Replica, Session, requests, values
 
 
-class RedisBackplane(Generic[ReceiverT]):
+class RedisBackplane(Generic[values.ReceiverT]):
     """The `Backplane` of several servers. Any thread may call any public method.
 
     Created before the hub, which needs it; started after the hub has its accounts and history.
@@ -35,8 +32,8 @@ class RedisBackplane(Generic[ReceiverT]):
         tuning: Tuning,
         *,
         batch: Callable[[], AbstractContextManager[object]] = nullcontext,
-        accounts: Callable[[], Mapping[str, AccountRecord]] = dict,
-        is_gone: Callable[[ReceiverT], bool] = lambda receiver: False,
+        accounts: Callable[[], Mapping[str, requests.AccountRecord]] = dict,
+        is_gone: Callable[[values.ReceiverT], bool] = lambda receiver: False,
     ) -> None:
         """Connect to nothing yet.
 
@@ -74,20 +71,22 @@ class RedisBackplane(Generic[ReceiverT]):
     # Requests, from the threads of clients
 
     def publish(
-        self, session: Session[ReceiverT], texts: Sequence[str], is_action: bool
-    ) -> tuple[ReceiverT, ...]:
+        self, session: Session[values.ReceiverT], texts: Sequence[str], is_action: bool
+    ) -> tuple[values.ReceiverT, ...]:
         """See `Backplane.publish`."""
         raise NotImplementedError
 
-    def submit(self, request: Request, session: Session[ReceiverT] | None = None) -> Any:
+    def submit(
+        self, request: requests.Request, session: Session[values.ReceiverT] | None = None
+    ) -> Any:
         """See `Backplane.submit`."""
         raise NotImplementedError
 
-    def settle(self, session: Session[ReceiverT]) -> None:
+    def settle(self, session: Session[values.ReceiverT]) -> None:
         """See `Backplane.settle`."""
         raise NotImplementedError
 
-    def change_account(self, change: ChangeAccount, expected_hash: str | None) -> bool:
+    def change_account(self, change: requests.ChangeAccount, expected_hash: str | None) -> bool:
         """Change an account in Redis, and wait until this server has applied it.
 
         `expected_hash`: the password hash that the account has now; None: there is no account.

@@ -1,5 +1,6 @@
 """The hub: sessions, rooms and subscriptions, and the values that it decides and emits."""
 
+from chat_server.core.backplane import Backplane, BackplaneUnavailableError, Replica
 from chat_server.core.clock import now_microseconds, reload_time_zone
 from chat_server.core.hub import Hub
 from chat_server.core.presence import PresenceLimit
@@ -8,6 +9,8 @@ from chat_server.core.rooms import ReadingPosition, Session
 from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
 
 __all__ = [
+    "Backplane",
+    "BackplaneUnavailableError",
     "EndCause",
     "EndNotice",
     "Hub",
@@ -16,10 +19,12 @@ __all__ = [
     "Record",
     "RejectReason",
     "Rejected",
+    "Replica",
     "SavedState",
     "Session",
     "now_microseconds",
     "records",
     "reload_time_zone",
+    "requests",
     "values",
 ]
