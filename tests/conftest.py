@@ -23,9 +23,10 @@ pytest_plugins = [
     "tests.support.small_disk",
     "tests.support.tmux_terminal",
     "tests.support.users_file",
+    "tests.support.cluster",
 ]
 
-SLOW_FOLDERS = ("abuse", "benchmarks", "end_to_end")
+SLOW_FOLDERS = ("abuse", "benchmarks", "cluster", "end_to_end")
 """Folders whose tests are all slow. In other folders, the tests have the marker themselves."""
 
 

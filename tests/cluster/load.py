@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, Final
 
 from tests.abuse.client_pool import ClientPool, PooledClient
-from tests.cluster.oracles import Message, ReadLog, SentLog, find_faults
+from tests.support.cluster_oracles import Message, ReadLog, SentLog, find_faults
 from tests.support.wait_until import until
 
 _MESSAGE: Final = re.compile(r"\[(\d{4}-\d\d-\d\dT\S+)\] (\S+): session (\d+) number (\d+)")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.oracles import Message, ReadLog, SentLog, find_faults, state_differences
+from tests.support.cluster_oracles import Message, ReadLog, SentLog, find_faults, state_differences
 
 SENT = [SentLog("alice", 1, 3), SentLog("bob", 2, 2, is_complete=False), SentLog("bob", 3, 1)]
 READ = [

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from tests.support.wait_until import until
-
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -54,11 +52,6 @@ class RedisProxy:
         port: int = self._listener.getsockname()[1]
         return port
 
-    @property
-    def url(self) -> str:
-        """The URL for `--redis`."""
-        return f"redis://127.0.0.1:{self.port}"
-
     def cut(self) -> None:
         """Reset all connections. Later ones are forwarded."""
         with self._lock:
@@ -91,9 +84,10 @@ class RedisProxy:
         with self._lock:
             self._lost_word, self._to_lose = word, number
 
-    def until_lost(self) -> None:
-        """Wait until all replies are lost that `lose_replies_to` ordered."""
-        until(lambda: not self._to_lose, "the replies are lost", lambda: str(self._to_lose))
+    @property
+    def is_done(self) -> bool:
+        """True once all replies are lost that `lose_replies_to` ordered."""
+        return not self._to_lose
 
     def close(self) -> None:
         """Reset all connections and wait for the threads."""

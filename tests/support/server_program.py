@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,15 @@ class ServerProgram:
         *options: str,
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = ("-m", "chat_server"),
     ) -> None:
         """`users`: the users file, created with `PEOPLE` if missing. `log`: the file for stderr.
 
-        `environment`: variables in addition to those of this process.
+        `environment`: variables in addition to those of this process. `command`: what Python runs,
+        if not the server itself: a module that changes it.
         """
         self.users = users if users.exists() else write_accounts_file(users, PEOPLE)
-        self._options = options
+        self._command = (*command, "--bcrypt-cost", "4", *options)
         self._log = log or users.with_name("server.log")
         self._environment = {**os.environ, **(environment or {})}
         self.port = 0
@@ -42,7 +44,7 @@ class ServerProgram:
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "chat_server", "--bcrypt-cost", "4", *self._options),
+                    *(sys.executable, *self._command),
                     *("--port", str(self.port), "--users", str(self.users)),
                 ],
                 env=self._environment,
