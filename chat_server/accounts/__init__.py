@@ -2,15 +2,17 @@
 
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.demo import DEMO_PASSWORD, create_demo_accounts
-from chat_server.accounts.exposure import exposure_problems
-from chat_server.accounts.fair_queue import Priority, Turn
-from chat_server.accounts.file_editor import (
+from chat_server.accounts.edits import (
     AccountExistsError,
     ConfusableNameError,
     InvisibleNameError,
     NoSuchAccountError,
-    add_account,
     check_new_name,
+)
+from chat_server.accounts.exposure import exposure_problems
+from chat_server.accounts.fair_queue import Priority, Turn
+from chat_server.accounts.file_editor import (
+    add_account,
     disable_account,
     enable_account,
     remove_account,

@@ -12,9 +12,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from chat_server.accounts import edits
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.file_format import UsersFileError
 from chat_server.accounts.file_reader import (
@@ -25,28 +25,6 @@ from chat_server.accounts.file_reader import (
     load_or_empty,
 )
 from chat_server.accounts.file_writer import delete_users_file, users_file_lock, write_users_file
-from chat_server.confusables import find_confusable, has_visible_character
-
-
-class AccountExistsError(Exception):
-    """The name already has an account."""
-
-
-class ConfusableNameError(Exception):
-    """The name could be mistaken for that of `account`."""
-
-    def __init__(self, name: str, account: str) -> None:
-        super().__init__(f"{name} looks like {account}")
-        self.name = name
-        self.account = account
-
-
-class InvisibleNameError(Exception):
-    """The name has no visible character."""
-
-
-class NoSuchAccountError(Exception):
-    """The name has no account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +44,13 @@ def add_account(path: Path, name: str, hashed: str) -> None:
     Raises `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
     with _transaction(path, load_or_empty) as change:
-        now = change.accounts
-        check_new_name(name, now)
-        time = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        change.commit({**now, name: hashed}, now.disabled, {**now.created, name: time})
-
-
-def check_new_name(name: str, accounts: Accounts, renamed_from: str | None = None) -> None:
-    """Check that a new account may have the name.
-
-    Raises `AccountExistsError`, `ConfusableNameError` or `InvisibleNameError`.
-
-    `renamed_from`: the old name of the account, which the new one may resemble. Existing accounts
-    that look alike are not rejected, so no user is locked out.
-    """
-    if not has_visible_character(name):
-        raise InvisibleNameError(name)
-    everyone = accounts.all_hashes
-    if name in everyone:
-        raise AccountExistsError(name)
-    other = find_confusable(name, (other for other in everyone if other != renamed_from))
-    if other is not None:
-        raise ConfusableNameError(name, other)
+        change.commit(edits.add(change.accounts, name, hashed))
 
 
 def remove_account(path: Path, name: str) -> None:
     """Remove an account, disabled or not. Raises `NoSuchAccountError` or `UsersFileError`."""
     with _transaction(path) as change:
-        now = change.accounts
-        _require_account(name, now)
-        change.commit(
-            _without(now, name), _without(now.disabled, name), _without(now.created, name)
-        )
+        change.commit(edits.remove(change.accounts, name))
 
 
 def rename_account(path: Path, old: str, new: str) -> None:
@@ -106,16 +59,7 @@ def rename_account(path: Path, old: str, new: str) -> None:
     Raises `NoSuchAccountError`, `AccountExistsError`, `ConfusableNameError` or `UsersFileError`.
     """
     with _transaction(path) as change:
-        now = change.accounts
-        _require_account(old, now)
-        check_new_name(new, now, renamed_from=old)
-
-        def renamed(table: Mapping[str, str]) -> dict[str, str]:
-            return {new if name == old else name: value for name, value in table.items()}
-
-        # An entry for `new` belongs to an earlier account that was removed by hand.
-        created = _without(now.created, new)
-        change.commit(renamed(now), renamed(now.disabled), renamed(created))
+        change.commit(edits.rename(change.accounts, old, new))
 
 
 def set_hash(path: Path, name: str, hashed: str) -> None:
@@ -124,12 +68,7 @@ def set_hash(path: Path, name: str, hashed: str) -> None:
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
     with _transaction(path) as change:
-        now = change.accounts
-        _require_account(name, now)
-        if name in now.disabled:
-            change.commit(now, {**now.disabled, name: hashed}, now.created)
-        else:
-            change.commit({**now, name: hashed}, now.disabled, now.created)
+        change.commit(edits.set_hash(change.accounts, name, hashed))
 
 
 def disable_account(path: Path, name: str) -> bool:
@@ -138,12 +77,7 @@ def disable_account(path: Path, name: str) -> bool:
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
     with _transaction(path) as change:
-        now = change.accounts
-        _require_account(name, now)
-        if name in now.disabled:
-            return False
-        change.commit(_without(now, name), {**now.disabled, name: now[name]}, now.created)
-        return True
+        return change.commit_if_changed(edits.disable(change.accounts, name))
 
 
 def enable_account(path: Path, name: str) -> bool:
@@ -152,12 +86,7 @@ def enable_account(path: Path, name: str) -> bool:
     Raises `NoSuchAccountError` or `UsersFileError`.
     """
     with _transaction(path) as change:
-        now = change.accounts
-        _require_account(name, now)
-        if name not in now.disabled:
-            return False
-        change.commit({**now, name: now.disabled[name]}, _without(now.disabled, name), now.created)
-        return True
+        return change.commit_if_changed(edits.enable(change.accounts, name))
 
 
 def replace_hash(
@@ -181,13 +110,13 @@ def replace_hash(
         now = change.accounts
         if now.get(name) != expected:
             return None
-        listed = {**now, name: new}
-        if not change.commit(listed, now.disabled, now.created, still_wanted):
+        changed = now.with_hash(name, new)
+        if not change.commit(changed, still_wanted):
             return None
         before = after = change.contents.versions
         with suppress(UsersFileError):
             written = load(path)
-            if written.users == _encode_json(listed):  # else it was edited by hand meanwhile
+            if written.users == _encode_json(changed):  # else it was edited by hand meanwhile
                 after = written.versions
         return HashReplaced(before, after)
 
@@ -200,7 +129,8 @@ def create_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
     with _transaction(path, load_or_empty) as change:
         if change.contents.versions[0] is not None:
             return False
-        change.commit(accounts, change.accounts.disabled, change.accounts.created)
+        now = change.accounts
+        change.commit(Accounts(accounts, now.disabled, now.created))
         return True
 
 
@@ -211,30 +141,28 @@ class _FileTransaction:
     contents: UsersFiles
     accounts: Accounts
 
-    def commit(
-        self,
-        listed: Mapping[str, str],
-        disabled: Mapping[str, str],
-        created: Mapping[str, str],
-        still_wanted: Callable[[], bool] = lambda: True,
-    ) -> bool:
+    def commit_if_changed(self, new: Accounts) -> bool:
+        """Commit, unless `new` are the accounts of before. Return True if they are not."""
+        return new is not self.accounts and self.commit(new)
+
+    def commit(self, new: Accounts, still_wanted: Callable[[], bool] = lambda: True) -> bool:
         """Write what has changed, in the order that is safe at every moment in between.
 
         Return False, with nothing written, if the users file has to change and `still_wanted`
         returns False. Raises `UsersFileError`.
         """
         now = self.accounts
-        if set(disabled) & set(now):
-            self._write_companion(disabled, created)
-            return self._write_users(listed, still_wanted)
-        if not self._write_users(listed, still_wanted):
+        if set(new.disabled) & set(now):
+            self._write_companion(new)
+            return self._write_users(new, still_wanted)
+        if not self._write_users(new, still_wanted):
             return False
         # The change is in force. A creation time that could not be stored does not make it fail.
-        with suppress(UsersFileError) if disabled == now.disabled else nullcontext():
-            self._write_companion(disabled, created)
+        with suppress(UsersFileError) if new.disabled == now.disabled else nullcontext():
+            self._write_companion(new)
         return True
 
-    def _write_users(self, listed: Mapping[str, str], still_wanted: Callable[[], bool]) -> bool:
+    def _write_users(self, listed: Accounts, still_wanted: Callable[[], bool]) -> bool:
         contents, now = self.contents, self.accounts
         version = contents.versions[0]
         unchanged = dict(listed) == dict(now) and not now.listed_though_disabled
@@ -244,9 +172,10 @@ class _FileTransaction:
             contents.path, _encode_json(listed), version, still_wanted=still_wanted
         )
 
-    def _write_companion(self, disabled: Mapping[str, str], created: Mapping[str, str]) -> None:
+    def _write_companion(self, new: Accounts) -> None:
         contents, now = self.contents, self.accounts
         companion, version = companion_path(contents.path), contents.versions[1]
+        disabled, created = new.disabled, new.created
         if disabled == now.disabled and created == now.created and not now.listed_though_disabled:
             return
         tables = {"disabled": disabled, "created": created}
@@ -264,15 +193,6 @@ def _transaction(
     with users_file_lock(path, lock_timeout):
         contents = read(path)
         yield _FileTransaction(contents, contents.accounts())
-
-
-def _require_account(name: str, accounts: Accounts) -> None:
-    if name not in accounts.all_hashes:
-        raise NoSuchAccountError(name)
-
-
-def _without(table: Mapping[str, str], name: str) -> dict[str, str]:
-    return {other: value for other, value in table.items() if other != name}
 
 
 def _encode_json(table: Mapping[str, object]) -> bytes:

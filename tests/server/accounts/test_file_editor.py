@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from chat_server import files
+from chat_server.accounts.edits import AccountExistsError, NoSuchAccountError
 from chat_server.accounts.file_editor import (
-    AccountExistsError,
-    NoSuchAccountError,
     add_account,
     create_accounts,
     disable_account,
