@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chat_server.accounts import AccountStore
 from chat_server.core import EndCause, EndNotice
 from chat_server.history import HistoryService
 from chat_server.services import Services
@@ -15,11 +16,13 @@ class AccountReload:
     def __init__(
         self,
         services: Services,
+        accounts: AccountStore,
         history: HistoryService | None,
         report_exposure: Callable[[], None],
     ) -> None:
         """`report_exposure` is called after a change: the modes of the files may differ, too."""
         self._services = services
+        self._accounts = accounts
         self._history = history
         self._report_exposure = report_exposure
         self._must_match_history = False
@@ -32,7 +35,7 @@ class AccountReload:
         with its last line (protocol, section 2).
         """
         services, log = self._services, self._services.log
-        change = services.accounts.reload_if_changed()
+        change = self._accounts.reload_if_changed()
         if change.error is not None:
             log.users_broken(change.error)
         if change.count is not None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from chat_server.access import BanList, LoginPace, LoginThrottle
 from chat_server.accounts import (
-    AccountStore,
+    AccountsInUse,
     CheckStatus,
     HashPool,
     Priority,
@@ -97,7 +97,7 @@ class Authenticator:
 
     def __init__(
         self,
-        accounts: AccountStore,
+        accounts: AccountsInUse,
         hash_pool: HashPool,
         throttle: LoginThrottle,
         pace: LoginPace,

@@ -109,7 +109,7 @@ class ChatServer:
             rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log, authenticator.remember),
             log=log,
         )
-        self._account_reload = AccountReload(self._services, None, self.report_exposure)
+        self._account_reload = AccountReload(self._services, accounts, None, self.report_exposure)
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._is_public = False
@@ -277,7 +277,9 @@ class ChatServer:
         self._services = replace(
             self._services, history=history, notify_unread_on=self._unread_notifier.notify
         )
-        self._account_reload = AccountReload(self._services, history, self.report_exposure)
+        self._account_reload = AccountReload(
+            self._services, self._accounts, history, self.report_exposure
+        )
         history.start()
 
     def report_exposure(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chat_server.access import BanList, Places
-from chat_server.accounts import AccountStore, HashPool, Rehasher
+from chat_server.accounts import AccountsInUse, HashPool, Rehasher
 from chat_server.authenticator import Authenticator
 from chat_server.config import Config
 from chat_server.core import Hub
@@ -22,7 +22,7 @@ class Services:
     config: Config
     hub: Hub[Outbox]
     delivery: Dispatcher
-    accounts: AccountStore
+    accounts: AccountsInUse
     hash_pool: HashPool
     authenticator: Authenticator
     bans: BanList

@@ -1,6 +1,7 @@
 """User accounts: the users file and its companion, passwords and hashes."""
 
 from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.accounts_in_use import AccountsInUse
 from chat_server.accounts.demo import DEMO_PASSWORD, create_demo_accounts
 from chat_server.accounts.edits import (
     AccountExistsError,
@@ -25,6 +26,7 @@ from chat_server.accounts.hash_pool import CheckStatus, HashPool, default_worker
 from chat_server.accounts.password_generator import generate_password
 from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.rehash import Rehasher
+from chat_server.accounts.shared_store import SharedAccountStore
 from chat_server.accounts.store import AccountStore
 from chat_server.accounts.verified_passwords import VerifiedPasswords
 
@@ -34,6 +36,7 @@ __all__ = [
     "AccountExistsError",
     "AccountStore",
     "Accounts",
+    "AccountsInUse",
     "CheckStatus",
     "ConfusableNameError",
     "HashPool",
@@ -41,6 +44,7 @@ __all__ = [
     "NoSuchAccountError",
     "Priority",
     "Rehasher",
+    "SharedAccountStore",
     "Turn",
     "UsersFileConflictError",
     "UsersFileError",

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from chat_server.accounts.accounts_in_use import AccountsInUse
 from chat_server.accounts.file_format import UsersFileConflictError, UsersFileError
 from chat_server.accounts.hash_pool import HashPool
 from chat_server.accounts.password_hash import hash_cost, hash_password
-from chat_server.accounts.store import AccountStore
 from chat_server.observability import EventLog
 
 _RETRY_SECONDS: Final = 600.0
@@ -30,7 +30,7 @@ class Rehasher:
     def __init__(
         self,
         cost: int,
-        accounts: AccountStore,
+        accounts: AccountsInUse,
         hash_pool: HashPool,
         log: EventLog,
         remember: Callable[[str, str, str], None],

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chat_server.accounts.accounts import Accounts
+from chat_server.accounts.accounts_in_use import AccountsInUse
 from chat_server.accounts.exposure import users_file_mode_problems
 from chat_server.accounts.file_editor import replace_hash
 from chat_server.accounts.file_format import UsersFileError, add_hint, enable_hint, format_path
@@ -45,10 +46,9 @@ class ReloadResult:
     valid but `validate` rejects them, `removed` and `disabled` take effect all the same."""
 
 
-class AccountStore:
+class AccountStore(AccountsInUse):
     """The accounts in use, kept up to date with their files.
 
-    `accounts` is one reference that is swapped whole: any thread may read it without a lock.
     One thread calls `reload_if_changed`; any other may call `change_hash`. The lock is a leaf and
     is held for a few steps in memory, never while a file is read or written.
     """
@@ -82,29 +82,6 @@ class AccountStore:
         problem = self._problem(self.accounts)
         if problem is not None:
             raise UsersFileError(problem)
-
-    @property
-    def highest_cost(self) -> int:
-        """The highest cost of any account's hash."""
-        return self.accounts.highest_cost
-
-    def is_active(self, name: str) -> bool:
-        """Return True if the canonical `name` has an account that may log in."""
-        return name in self.accounts
-
-    def exists(self, name: str) -> bool:
-        """Return True if the canonical `name` has an account, disabled or not."""
-        accounts = self.accounts
-        return name in accounts or name in accounts.disabled
-
-    def hash_of(self, name: str) -> str | None:
-        """Return the bcrypt hash of the canonical `name`, or None if it may not log in."""
-        return self.accounts.get(name)
-
-    def creation_times(self) -> dict[str, str | None]:
-        """Return all accounts, disabled or not, with the text of their creation time if known."""
-        accounts = self.accounts
-        return {name: accounts.created.get(name) for name in accounts.all_hashes}
 
     def insecure_files(self) -> list[tuple[Path, int]]:
         """Return the files that users other than the owner may read or write, with their modes."""
@@ -174,12 +151,9 @@ class AccountStore:
         still_wanted: Callable[[], bool],
         lock_timeout: float,
     ) -> bool:
-        """Replace the hash of the canonical `name` with `new`, in the file and then in memory.
+        """Replace the hash in the file and then in memory. Blocks on the disk.
 
-        Return False, with nothing changed, if the hash in the file is not `expected` any more, or
-        if `still_wanted` returns False right before the file is replaced. Raises `UsersFileError`,
-        with nothing changed, if the file cannot be written, or if other programs held its lock for
-        `lock_timeout` seconds. Blocks on the disk.
+        If it raises, nothing has changed. See `AccountsInUse.change_hash`.
         """
         with self._writing(name, new):
             replaced = replace_hash(
