@@ -20,9 +20,9 @@ from chat_server.accounts.store import AccountStore
 from chat_server.core import BackplaneUnavailableError, requests
 from chat_server.strict_modes import ModeProblem
 
-ChangeInLog = Callable[[requests.ChangeAccount, str | None], bool]
-"""Changes an account in Redis if it has this hash, and waits until it is applied. Return False,
-with nothing changed, if it has another one. Raises `BackplaneUnavailableError`."""
+ChangeInLog = Callable[[requests.ChangeAccount, requests.AccountRecord | None], bool]
+"""Changes an account in Redis if it is this one, and waits until it is applied. Return False, with
+nothing changed, if it is another one. Raises `BackplaneUnavailableError`."""
 
 
 class SharedAccountStore(AccountsInUse):
@@ -127,9 +127,11 @@ class SharedAccountStore(AccountsInUse):
         accounts = self.accounts
         if self._change is None or accounts.get(name) != expected or not still_wanted():
             return False
-        account = requests.AccountRecord(new, created=accounts.created.get(name))
+        created = accounts.created.get(name)
+        before = requests.AccountRecord(expected, created=created)
+        after = requests.AccountRecord(new, created=created)
         try:
-            return self._change(requests.ChangeAccount(name, account), expected)
+            return self._change(requests.ChangeAccount(name, after), before)
         except BackplaneUnavailableError:
             raise UsersFileError("the servers cannot reach each other; try again later") from None
 

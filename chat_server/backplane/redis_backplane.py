@@ -86,13 +86,15 @@ class RedisBackplane(Generic[values.ReceiverT]):
         """See `Backplane.settle`."""
         raise NotImplementedError
 
-    def change_account(self, change: requests.ChangeAccount, expected_hash: str | None) -> bool:
+    def change_account(
+        self, change: requests.ChangeAccount, expected: requests.AccountRecord | None
+    ) -> bool:
         """Change an account in Redis, and wait until this server has applied it.
 
-        `expected_hash`: the password hash that the account has now; None: there is no account.
-        Return False, with nothing changed, if it has another one. Raises
-        `BackplaneUnavailableError` after `Tuning.redis_login_seconds`. The change may still happen
-        then.
+        `expected`: the account as it is now, under its old name if it is renamed; None: there is
+        none. Return False, with nothing changed, if it differs: in its hash, or because it was
+        disabled meanwhile, which a new hash must not undo. Raises `BackplaneUnavailableError` after
+        `Tuning.redis_login_seconds`. The change may still happen then.
         """
         raise NotImplementedError
 

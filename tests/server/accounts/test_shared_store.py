@@ -99,9 +99,9 @@ def test_change_of_users_file_is_reported_once(store: SharedAccountStore, users_
 
 
 def test_hash_is_changed_by_the_log_if_it_is_the_expected_one(store: SharedAccountStore) -> None:
-    asked: list[tuple[ChangeAccount, str | None]] = []
+    asked: list[tuple[ChangeAccount, AccountRecord | None]] = []
 
-    def change(request: ChangeAccount, expected: str | None) -> bool:
+    def change(request: ChangeAccount, expected: AccountRecord | None) -> bool:
         asked.append((request, expected))
         store.apply(request)
         return True
@@ -118,7 +118,7 @@ def test_hash_is_changed_by_the_log_if_it_is_the_expected_one(store: SharedAccou
     assert not asked
     assert change_hash(HASH)
     assert asked == [
-        (ChangeAccount("alice", AccountRecord(OTHER_HASH, created=ALICE.created)), HASH)
+        (ChangeAccount("alice", AccountRecord(OTHER_HASH, created=ALICE.created)), ALICE)
     ]
     assert store.hash_of("alice") == OTHER_HASH
 
@@ -126,7 +126,7 @@ def test_hash_is_changed_by_the_log_if_it_is_the_expected_one(store: SharedAccou
 def test_hash_is_not_changed_while_the_servers_cannot_reach_each_other(
     store: SharedAccountStore,
 ) -> None:
-    def change(request: ChangeAccount, expected: str | None) -> bool:
+    def change(request: ChangeAccount, expected: AccountRecord | None) -> bool:
         raise BackplaneUnavailableError
 
     store.use_log(change)
