@@ -1,0 +1,234 @@
+"""One connection to Redis for one thread: address, TLS, login, role, and errors in plain words.
+
+TRAP: redis-py repeats a command whose reply was lost, which doubles an entry. Its retries are off.
+TRAP: a pool may hand out a connection whose blocking read was cut. There is no pool: each thread
+has its own connection, and after any error it makes another one.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.retry import Retry
+
+from chat_server.backplane.log_events import BackplaneError
+from chat_server.backplane.redis_settings import (
+    PASSWORD_VARIABLE,
+    RedisSettings,
+    RedisSettingsError,
+)
+from chat_server.backplane.scripts import KEYS, Script
+from chat_server.escape import one_line
+
+_NO_RETRY: Final = Retry(NoBackoff(), 0)
+
+
+class RedisConnection:
+    """A connection to the master. Used by one thread. Every method raises `BackplaneError`.
+
+    After an error of the connection itself it is closed, and only another one helps.
+    """
+
+    def __init__(self, connection: Any, where: str) -> None:
+        """Use `connect` instead."""
+        self._connection = connection  # of redis-py, whose methods have no types
+        self._where = where
+
+    def command(self, *arguments: str | bytes | int) -> Any:
+        """Run a command. Return the reply: bytes, integers, None and lists of these."""
+        try:
+            self._connection.send_packed_command(
+                self._connection.pack_command(*arguments), check_health=False
+            )
+            return self._connection.read_response()
+        except (RedisError, OSError) as error:
+            raise self._problem(error) from error
+
+    def pipeline(self, commands: Iterable[Sequence[str | bytes | int]]) -> list[Any]:
+        """Run commands in one round trip. Return the replies; one that failed is an exception."""
+        given = list(commands)
+        try:
+            self._connection.send_packed_command(
+                self._connection.pack_commands(given), check_health=False
+            )
+            return [self._reply() for _ in given]
+        except (RedisError, OSError) as error:
+            raise self._problem(error) from error
+
+    def run(self, script: Script, *arguments: str | bytes | int) -> Any:
+        """Run a script, which Redis may have forgotten."""
+        try:
+            return self.command(*script_call(script, *arguments))
+        except BackplaneError as error:
+            if not is_unknown_script(error.__cause__):
+                raise
+        return self.command("EVAL", script.text, len(KEYS), *KEYS, *arguments)
+
+    def load(self, script: Script) -> None:
+        """Make a script known to Redis."""
+        self.command("SCRIPT", "LOAD", script.text)
+
+    def check(self, replies: Iterable[Any]) -> None:
+        """Raise the first reply that is an exception."""
+        for reply in replies:
+            if isinstance(reply, RedisError):
+                raise self._problem(reply) from reply
+
+    def close(self) -> None:
+        """Close it. Never fails."""
+        self._connection.disconnect()
+
+    def _reply(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            return error
+
+    def _problem(self, error: Exception) -> BackplaneError:
+        return BackplaneError(_explain(error, self._where))
+
+
+def script_call(script: Script, *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
+    """Return the command that runs a script which Redis knows."""
+    return ("EVALSHA", script.sha, len(KEYS), *KEYS, *arguments)
+
+
+def is_unknown_script(error: object) -> bool:
+    """Return whether Redis has forgotten the script: after a restart or `SCRIPT FLUSH`."""
+    return isinstance(error, NoScriptError)
+
+
+def connect(settings: RedisSettings, timeout: float, name: str) -> RedisConnection:
+    """Connect to the master and log in. Raises `BackplaneError`.
+
+    `timeout`: in seconds, for the connection and then for each reply. `name`: shown by Redis.
+    """
+    url = settings.url
+    try:
+        password = settings.password()
+    except RedisSettingsError as error:
+        raise BackplaneError(str(error)) from error
+    address = _find_master(settings, timeout) if url.service else url.addresses[0]
+    login = {
+        "db": url.database,
+        "username": url.user or None,
+        "password": password,
+        "client_name": name,
+    }
+    connection = _open(settings, address, timeout, **login)
+    try:
+        # After every connect: a client stays connected to a master that was demoted meanwhile.
+        role = connection.command("ROLE")
+        if role[0] != b"master":
+            raise BackplaneError(
+                f"Redis at {_shown(address)} is a replica; name the master, or the Sentinels with"
+                " redis+sentinel://HOST,HOST/NAME"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _find_master(settings: RedisSettings, timeout: float) -> tuple[str, int]:
+    """Ask the Sentinels, in order, for the address of the master."""
+    service = settings.url.service
+    why = ""
+    for address in settings.url.addresses:
+        try:
+            sentinel = _open(settings, address, timeout)
+        except BackplaneError as error:
+            why = why or str(error)
+            continue
+        try:
+            found = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+        except BackplaneError as error:
+            why = why or str(error)
+            continue
+        finally:
+            sentinel.close()
+        if found is not None:
+            return found[0].decode(), int(found[1])
+        why = f"the Sentinel at {_shown(address)} watches no master {one_line(service)!r}"
+    raise BackplaneError(why)
+
+
+def _open(
+    settings: RedisSettings, address: tuple[str, int], timeout: float, **login: Any
+) -> RedisConnection:
+    options: dict[str, Any] = {
+        "host": address[0],
+        "port": address[1],
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "socket_read_size": 65536,
+        "retry": _NO_RETRY,
+        "protocol": 2,
+        **login,
+    }
+    where = _shown(address)
+    try:
+        if settings.url.is_encrypted:
+            ca = None if settings.ca is None else str(settings.ca)
+            connection: Any = redis.SSLConnection(ssl_ca_certs=ca, **options)
+        else:
+            make: Any = redis.Connection
+            connection = make(**options)
+        connection.connect()
+    except (RedisError, OSError) as error:
+        raise BackplaneError(_explain(error, where)) from error
+    return RedisConnection(connection, where)
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return one_line(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def _explain(error: Exception, where: str) -> str:
+    """Return one line: what failed, why, and what to do."""
+    text = one_line(str(error)).rstrip(".")
+    cause = error if isinstance(error, ssl.SSLError) else error.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of Redis at {where} is not trusted: {cause.verify_message}; name the"
+            " certificates that signed it with `--redis-ca`"
+        )
+    # TRAP: an error of the login is a ConnectionError for redis-py. So these come first.
+    if isinstance(error, AuthenticationError | AuthorizationError):
+        if "NOAUTH" in text or "required" in text:
+            why = "needs a password; give it"
+        else:
+            why = "rejects the user or the password; correct it"
+        return f"Redis at {where} {why} with `--redis-password-file` or {PASSWORD_VARIABLE}"
+    if isinstance(error, NoPermissionError):
+        return (
+            f"Redis at {where} does not permit a command: {text}; allow it to the user, see"
+            " docs/operating.md"
+        )
+    if isinstance(error, OutOfMemoryError):
+        return f"Redis at {where} is out of memory; raise its maxmemory. Messages wait until then"
+    if isinstance(error, ReadOnlyError):
+        return f"Redis at {where} is a replica now"
+    if isinstance(error, BusyLoadingError):
+        return f"Redis at {where} is loading its data"
+    if isinstance(error, redis.TimeoutError):
+        return f"Redis at {where} does not answer in time"
+    if isinstance(error, redis.ConnectionError | OSError):
+        return f"Redis at {where} cannot be reached: {text}"
+    return f"Redis at {where} reports an error: {text}"

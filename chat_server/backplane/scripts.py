@@ -1,0 +1,335 @@
+"""The steps that Redis does atomically, in Lua, and the keys that they use.
+
+| key | holds |
+| --- | --- |
+| `{lobby}:log` | the stream, see `entry_codec` |
+| `{lobby}:state` | hash, see below |
+| `{lobby}:nodes` | hash: node -> number of its last entry. Only servers that hold a lease |
+| `{lobby}:ended` | hash: node -> `<number> <ms when it ended>` |
+| `{lobby}:leases` | hash: node -> end of its lease in ms |
+| `{lobby}:sessions` | hash: user -> `<generation> <node>` |
+| `{lobby}:users` | hash: name -> the account in JSON |
+| `{lobby}:snapshots` | hash: stamp -> a snapshot |
+
+The state: `epoch`, a random word that is made with the first key; `form`; `at`, the last stamp that
+was given; `n`, how many entries there were; `floor`, the highest stamp that a server has read;
+`snapped_n` and `snapped_at` (ms) of the last snapshot, and `claimed_at` (ms) when a server began
+one; `beat_at` (ms), the last renewal of any lease.
+
+A *node* is a server's name and its start: `<name>:<microseconds>`. All keys have one hash tag, so
+they are in one slot of a Redis Cluster. Only commands of Redis 6.2 are used.
+
+TRAP: Lua 5.1 prints a stamp as `1.7e+15`, so every number goes through `%.0f`.
+TRAP: a script that runs out of memory fails at its first write, and not later. So the first write
+of each script that appends must be one that Redis refuses then, which HDEL and XTRIM are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+LOG: Final = "{lobby}:log"
+STATE: Final = "{lobby}:state"
+USERS: Final = "{lobby}:users"
+SNAPSHOTS: Final = "{lobby}:snapshots"
+
+KEYS: Final = (
+    LOG,
+    STATE,
+    "{lobby}:nodes",
+    "{lobby}:ended",
+    "{lobby}:leases",
+    "{lobby}:sessions",
+    USERS,
+    SNAPSHOTS,
+)
+"""Every script gets all of them, in this order."""
+
+COMMANDS: Final = (
+    *("@stream", "@hash", "eval", "evalsha", "script|load", "del", "time", "role", "info"),
+    *("hello", "auth", "client", "ping", "select"),
+)
+"""What the user of a server must be allowed to do, on the keys `{lobby}:*`."""
+
+MAX_ENTRIES: Final = 200_000
+"""Entries that the stream keeps, about: 32 MB for short messages."""
+
+MAX_AGE: Final = 3600
+"""Seconds that it keeps them."""
+
+
+class Script(NamedTuple):
+    """A script and the name by which Redis knows it."""
+
+    text: str
+    sha: str
+
+
+_PRELUDE: Final = """
+local LOG, STATE, NODES, ENDED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local LEASES, SESSIONS, USERS, SNAPSHOTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+
+local function text(number) return string.format('%.0f', number) end
+local function get(key, field) return redis.call('HGET', key, field) end
+local function set(key, field, value) return redis.call('HSET', key, field, value) end
+local function state(field) return tonumber(get(STATE, field) or '0') end
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- A stamp for `count` messages. `least` > 0: not that of the clock, but the next one from there.
+local function next_stamp(count, least)
+  local last = state('at')
+  local stamp = math.max(least, last + 1)
+  if least == 0 then stamp = math.max(stamp, now(), state('floor') + 1) end
+  set(STATE, 'at', text(stamp + count - 1))
+  return text(stamp)
+end
+
+local function append(stamp, kind, node, number, user, generation, first, room, data)
+  redis.call('XADD', LOG, 'MAXLEN', '~', '200000', stamp .. '-0',
+    'n', redis.call('HINCRBY', STATE, 'n', 1), 'k', kind, 'o', node, 's', number, 'u', user,
+    'g', generation, 'w', first, 'r', room, 'd', data)
+  return stamp
+end
+
+-- End the sessions of a node for all. It keeps its number, because it may come back.
+local function end_node(node)
+  set(ENDED, node, (get(NODES, node) or '0') .. ' ' .. text(now() / 1000))
+  redis.call('HDEL', NODES, node)
+  redis.call('HDEL', LEASES, node)
+  local sessions = redis.call('HGETALL', SESSIONS)
+  for i = 1, #sessions, 2 do
+    if string.match(sessions[i + 1], '^%d+ (.*)$') == node then
+      redis.call('HDEL', SESSIONS, sessions[i])
+    end
+  end
+  append(next_stamp(1, 0), 'end-node', '', '0', '', '0', '0', '', cjson.encode({node}))
+end
+
+local function generation_of(user)
+  local session = get(SESSIONS, user)
+  return session and string.match(session, '^%d+')
+end
+"""
+
+
+def _script(text: str) -> Script:
+    whole = _PRELUDE.replace("'200000'", f"'{MAX_ENTRIES}'") + text
+    return Script(whole, hashlib.sha1(whole.encode(), usedforsecurity=False).hexdigest())
+
+
+APPEND: Final = _script("""
+-- node number kind user generation first count room data is_message
+-- and for an account: name, expected hash or '', new JSON or '', old name or ''
+local node, number, kind, user, generation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local first, is_message = tonumber(ARGV[6]), ARGV[10] == '1'
+
+-- Exactly once: only the number after the last one is taken. 'gap' is the rule that makes a lost
+-- batch harmless, and a pipeline in whose middle the script was loaded: nothing overtakes.
+if node ~= '' then
+  local known = get(NODES, node)
+  if not known then return {'unknown'} end  -- its lease is over, or Redis has lost it
+  known = tonumber(known)
+  if tonumber(number) <= known then return {'again'} end
+  if tonumber(number) ~= known + 1 then return {'gap'} end
+  set(NODES, node, number)
+  if kind == 'skip' then return {'fenced'} end
+end
+
+-- One session per user: an older session says nothing after a newer login. Messages that the log
+-- has lost were said before it.
+if kind == 'login' then
+  local held = generation_of(user)
+  if held and first > 0 and tonumber(held) > first then return {'fenced'} end
+elseif user ~= '' and not (is_message and first > 0) and generation_of(user) ~= generation then
+  return {'fenced'}
+end
+
+if kind == 'account' then
+  local name, expected, json, old = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+  local subject = old ~= '' and old or name
+  local stored = get(USERS, subject)
+  local held = stored and cjson.decode(stored).password or ''
+  if held ~= expected then return {'changed'} end
+  if old ~= '' and get(USERS, name) then return {'changed'} end
+  if json ~= '' then set(USERS, name, json) else redis.call('HDEL', USERS, name) end
+  if old ~= '' then redis.call('HDEL', USERS, old) end
+end
+
+local stamp = next_stamp(tonumber(ARGV[7]), first)
+append(stamp, kind, node, number, user, generation, ARGV[6], ARGV[8], ARGV[9])
+if kind == 'login' then
+  set(SESSIONS, user, (first > 0 and ARGV[6] or stamp) .. ' ' .. node)
+elseif kind == 'logout' then
+  redis.call('HDEL', SESSIONS, user)
+end
+return {'ok', stamp}
+""")
+"""Append one entry: number, fence, stamp, sessions, stream."""
+
+HELLO: Final = _script("""
+-- node form lease_ms floor base
+local node, form, floor, base = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local epoch = get(STATE, 'epoch')
+if not epoch then return {'empty'} end
+if get(STATE, 'form') ~= form then return {'form', get(STATE, 'form')} end
+local name, start = string.match(node, '^(.*):(%d+)$')
+local older = {}
+for _, other in ipairs(redis.call('HKEYS', NODES)) do
+  local its_name, its_start = string.match(other, '^(.*):(%d+)$')
+  if its_name == name then
+    if tonumber(its_start) > tonumber(start) then return {'replaced'} end
+    if other ~= node then older[#older + 1] = other end
+  end
+end
+local known, was_alive = get(NODES, node), 1
+if not known then
+  was_alive = 0
+  local ended = get(ENDED, node)
+  known = ended and string.match(ended, '^%d+') or base
+end
+-- What the server no longer holds cannot be sent again: its numbers count as taken.
+if tonumber(known) < base then known = text(base) end
+set(NODES, node, known)
+redis.call('HDEL', ENDED, node)
+set(LEASES, node, text(now() / 1000 + ARGV[3]))
+if floor > state('floor') then set(STATE, 'floor', ARGV[4]) end
+for _, other in ipairs(older) do end_node(other) end
+return {'ok', epoch, known, was_alive, get(STATE, 'at')}
+""")
+"""A server's first step on each connection of its writer. `base`: the number before the first that
+it can send. Returns the number that Redis knows."""
+
+RESTORE: Final = _script("""
+-- user generation node data
+local held = get(SESSIONS, ARGV[1])
+local generation = held and string.match(held, '^%d+')
+if generation and tonumber(generation) >= tonumber(ARGV[2]) then return {'held'} end
+set(SESSIONS, ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
+-- The next stamp, and not that of the clock: so entries that are sent again next keep their own.
+append(next_stamp(1, 1), 'restore', '', '0', ARGV[1], ARGV[2], '0', '', ARGV[4])
+return {'ok'}
+""")
+"""Go on with a session, unless the user has a newer one."""
+
+BEAT: Final = _script(
+    """
+-- node lease_ms snapshot_seconds snapshot_entries
+if not get(NODES, ARGV[1]) then return {'unknown'} end
+local ms, lease = now() / 1000, tonumber(ARGV[2])
+local had_pause = ms - state('beat_at') > lease / 2
+set(STATE, 'beat_at', text(ms))
+set(LEASES, ARGV[1], text(ms + lease))
+local leases = redis.call('HGETALL', LEASES)
+local count, next_end = 0, ms + lease
+for i = 1, #leases, 2 do
+  local ends = tonumber(leases[i + 1])
+  if had_pause then
+    -- No server could renew while Redis was away. That ends no lease.
+    ends = ms + lease
+    set(LEASES, leases[i], text(ends))
+  end
+  if ends < ms then
+    end_node(leases[i])
+  else
+    count, next_end = count + 1, math.min(next_end, ends)
+  end
+end
+local ended = redis.call('HGETALL', ENDED)
+for i = 1, #ended, 2 do
+  if tonumber(string.match(ended[i + 1], ' (%d+)')) < ms - 86400000 then
+    redis.call('HDEL', ENDED, ended[i])
+  end
+end
+redis.call('XTRIM', LOG, 'MINID', '~', text((ms - 3600000) * 1000))
+local new, age = state('n') - state('snapped_n'), ms - state('snapped_at')
+local is_due = new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
+if is_due and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
+  set(STATE, 'claimed_at', text(ms))
+else
+  is_due = false
+end
+return {'ok', count, is_due and 1 or 0, get(STATE, 'at'), text(next_end - ms)}
+""".replace("3600000", str(MAX_AGE * 1000))
+)
+"""Renew the lease and end those that are over.
+
+Returns the number of leases, whether this server is to write a snapshot, the last stamp, and the
+milliseconds until the next lease ends.
+"""
+
+LEAVE: Final = _script("""
+-- node
+if get(NODES, ARGV[1]) then end_node(ARGV[1]) end
+return {'ok'}
+""")
+"""A server that stops ends its sessions for the others."""
+
+PLACE: Final = _script("""
+-- stamp
+local here = redis.call('XRANGE', LOG, ARGV[1] .. '-0', ARGV[1] .. '-0')
+local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
+return {get(STATE, 'epoch') or '', get(STATE, 'form') or '', get(STATE, 'at') or '0',
+  get(STATE, 'n') or '0', here[1] and here[1][2][2] or '', oldest[1] and oldest[1][1] or '',
+  oldest[1] and oldest[1][2][2] or ''}
+""")
+"""Where the log is, for a reader whose last entry had a stamp: that entry's `n` if it is there."""
+
+SEED: Final = _script("""
+-- epoch form at n floor lease_ms stamp snapshot; then, each after their number: nodes (name,
+-- number, is it alive), accounts (name, JSON), entries (ID and the nine values)
+if get(STATE, 'epoch') then return {'held'} end
+local at, here = 9, ARGV
+local function next_number() at = at + 1 return tonumber(here[at - 1]) end
+local function next_text() at = at + 1 return here[at - 1] end
+redis.call('HSET', STATE, 'epoch', here[1], 'form', here[2], 'at', here[3], 'n', here[4],
+  'floor', here[5], 'snapped_n', here[4], 'snapped_at', text(now() / 1000))
+redis.call('DEL', LOG, NODES, ENDED, LEASES, SESSIONS, USERS, SNAPSHOTS)
+set(SNAPSHOTS, here[7], here[8])
+for _ = 1, next_number() do
+  local node, number, is_alive = next_text(), next_text(), next_text()
+  if is_alive == '1' then
+    set(NODES, node, number)
+    set(LEASES, node, text(now() / 1000 + here[6]))
+  else
+    set(ENDED, node, number .. ' ' .. text(now() / 1000))
+  end
+end
+for _ = 1, next_number() do local name = next_text() set(USERS, name, next_text()) end
+for _ = 1, next_number() do
+  redis.call('XADD', LOG, next_text(), 'n', next_text(), 'k', next_text(), 'o', next_text(),
+    's', next_text(), 'u', next_text(), 'g', next_text(), 'w', next_text(), 'r', next_text(),
+    'd', next_text())
+end
+return {'ok'}
+""")
+"""Write all that a Redis without memory needs. The first server does it; the others read that."""
+
+SNAPSHOT: Final = _script("""
+-- epoch stamp n snapshot
+if get(STATE, 'epoch') ~= ARGV[1] then return {'epoch'} end
+set(SNAPSHOTS, ARGV[2], ARGV[4])
+redis.call('HSET', STATE, 'snapped_n', ARGV[3], 'snapped_at', text(now() / 1000))
+-- Keep the two newest, and of the last hour one about every five minutes: one is removed if its
+-- neighbours are less than that apart.
+local stamps = redis.call('HKEYS', SNAPSHOTS)
+table.sort(stamps, function(a, b) return tonumber(a) > tonumber(b) end)
+local oldest, last = now() - 3600000000, tonumber(stamps[2] or '0')
+for i = 3, #stamps do
+  local stamp = tonumber(stamps[i])
+  local next_older = tonumber(stamps[i + 1] or '0')
+  if stamp < oldest or last - next_older < 300000000 then
+    redis.call('HDEL', SNAPSHOTS, stamps[i])
+  else
+    last = stamp
+  end
+end
+return {'ok'}
+""")
+"""Store a snapshot of the state, and remove those that are not needed any more."""
+
+ALL: Final = (APPEND, HELLO, RESTORE, BEAT, LEAVE, PLACE, SEED, SNAPSHOT)

@@ -1,0 +1,150 @@
+"""Connections to a real Redis: login, TLS, role, and one clear line for each error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from chat_server.backplane import BackplaneError, RedisSettings, parse_redis_url, scripts
+from chat_server.backplane.connection import RedisConnection, connect
+from tests.support.certificates import write_certificate
+from tests.support.redis_server import RedisServer, StartRedis, StartSentinel, free_port
+
+TIMEOUT = 10.0
+
+
+@contextmanager
+def connected(
+    url: str, *, password_file: Path | None = None, ca: Path | None = None, timeout: float = TIMEOUT
+) -> Iterator[RedisConnection]:
+    settings = RedisSettings(parse_redis_url(url), password_file, ca)
+    connection = connect(settings, timeout, "lobby-test")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def error_of(url: str, *, timeout: float = TIMEOUT, **settings: Path) -> str:
+    with pytest.raises(BackplaneError) as caught, connected(url, timeout=timeout, **settings):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_password_file_logs_in(start_redis: StartRedis) -> None:
+    server = start_redis(password="secret")
+    with connected(server.url, password_file=server.write_password()) as connection:
+        assert connection.command("CLIENT", "GETNAME") == b"lobby-test"
+
+
+def test_wrong_and_missing_password_say_where_to_put_it(
+    start_redis: StartRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start_redis(password="secret")
+    wrong = error_of(server.url, password_file=server.write_password("guess"))
+    assert "rejects the user or the password" in wrong
+    assert "--redis-password-file" in wrong
+    assert "needs a password" in error_of(server.url)
+    monkeypatch.setenv("CHAT_SERVER_REDIS_PASSWORD", "secret")
+    with connected(server.url) as connection:
+        assert connection.command("PING") == b"PONG"
+    assert "guess" not in wrong
+
+
+def test_user_with_documented_commands_may_run_every_script(start_redis: StartRedis) -> None:
+    rights = " ".join(f"+{command}" for command in scripts.COMMANDS)
+    server = start_redis(acl=[f"user lobby on >secret ~{{lobby}}:* {rights}"], password="admin")
+    url = server.url.replace("//", "//lobby@")
+    with connected(url, password_file=server.write_password("secret")) as connection:
+        for script in scripts.ALL:
+            connection.load(script)
+        seed = ("e", "1", 5, 0, 0, 1000, 5, b"snapshot", 1, "a:1", 0, 1, 1, "alice", "{}", 0)
+        assert connection.run(scripts.SEED, *seed) == [b"ok"]
+        assert connection.run(scripts.SEED, *seed) == [b"held"]
+        assert connection.run(scripts.PLACE, 5)[0] == b"e"
+        assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0)[0] == b"ok"
+        assert connection.run(scripts.BEAT, "a:1", 1000, 60, 100)[0] == b"ok"
+        login = ("a:1", 1, "login", "alice", 0, 0, 1, "", b"[]", 0, "", "", "", "")
+        status, stamp = connection.run(scripts.APPEND, *login)
+        assert status == b"ok"
+        assert connection.run(scripts.RESTORE, "alice", int(stamp) + 1, "a:1", b"[]") == [b"ok"]
+        assert connection.run(scripts.SNAPSHOT, "e", stamp, 1, b"snapshot") == [b"ok"]
+        assert connection.run(scripts.LEAVE, "a:1") == [b"ok"]
+        assert len(connection.command("XREAD", "COUNT", 9, "STREAMS", scripts.LOG, "0")[0][1]) == 3
+
+
+def test_missing_right_names_the_command(start_redis: StartRedis) -> None:
+    server = start_redis(acl=["user lobby on >secret ~* +hello +auth +client +ping"])
+    url = server.url.replace("//", "//lobby@")
+    why = error_of(url, password_file=server.write_password("secret"))
+    assert "does not permit a command" in why
+    assert "role" in why
+
+
+def test_certificate_of_the_named_authority_is_trusted(start_redis: StartRedis) -> None:
+    server = start_redis(tls=True)
+    with connected(server.url, ca=server.ca) as connection:
+        assert connection.command("PING") == b"PONG"
+
+
+def test_unknown_certificate_names_the_option(start_redis: StartRedis, tmp_path: Path) -> None:
+    server = start_redis(tls=True)
+    other, _ = write_certificate(tmp_path)
+    assert "is not trusted" in error_of(server.url)
+    assert "--redis-ca" in error_of(server.url, ca=other)
+
+
+def test_replica_is_refused(start_redis: StartRedis, redis_server: RedisServer) -> None:
+    replica = start_redis(replica_of=redis_server)
+    assert "is a replica; name the master" in error_of(replica.url)
+
+
+def test_unreachable_address_is_named() -> None:
+    port = free_port()
+    assert f"127.0.0.1:{port} cannot be reached" in error_of(f"redis://127.0.0.1:{port}")
+
+
+def test_frozen_redis_does_not_answer_in_time(redis_server: RedisServer) -> None:
+    redis_server.freeze()
+    try:
+        assert "does not answer in time" in error_of(redis_server.url, timeout=0.2)
+    finally:
+        redis_server.thaw()
+
+
+def test_sentinel_names_the_master(
+    redis_server: RedisServer, start_sentinel: StartSentinel
+) -> None:
+    sentinel = start_sentinel(redis_server)
+    url = sentinel.url.replace("//", f"//127.0.0.1:{free_port()},")
+    with connected(url) as connection:
+        assert connection.command("CONFIG", "GET", "port")[1] == str(redis_server.port).encode()
+    assert "watches no master" in error_of(sentinel.url.replace("lobby", "other"))
+
+
+def test_forgotten_script_is_sent_again(redis_server: RedisServer) -> None:
+    with connected(redis_server.url) as connection:
+        assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0) == [b"empty"]
+        redis_server.command("SCRIPT", "FLUSH")
+        assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0) == [b"empty"]
+
+
+def test_error_in_a_pipeline_leaves_the_other_replies(redis_server: RedisServer) -> None:
+    with connected(redis_server.url) as connection:
+        replies = connection.pipeline([("PING",), ("NO-SUCH-COMMAND",), ("PING",)])
+        assert [replies[0], replies[2]] == [b"PONG", b"PONG"]
+        with pytest.raises(BackplaneError, match="reports an error: unknown command"):
+            connection.check(replies)
+        assert connection.command("PING") == b"PONG"
+
+
+def test_password_is_not_in_an_error(start_redis: StartRedis) -> None:
+    server = start_redis(password="secret")
+    file = server.write_password("swordfish")
+    assert "swordfish" not in error_of(server.url, password_file=file)
+    assert os.environ.get("CHAT_SERVER_REDIS_PASSWORD") is None
