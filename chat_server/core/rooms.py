@@ -25,10 +25,12 @@ class Session(Generic[ReceiverT]):
     __slots__ = (
         "ended",
         "entered",
+        "generation",
         "host",
         "left",
         "moves",
         "newest_private",
+        "node",
         "presence",
         "receiver",
         "room",
@@ -54,6 +56,10 @@ class Session(Generic[ReceiverT]):
         self.user = user
         self.host = host
         """The client's address, without the port."""
+        self.generation = 0
+        """The stamp of the login in the shared log. 0: there is no shared log."""
+        self.node = ""
+        """The server that the client is connected to, in the shared log."""
         self.receiver = receiver
         self.room = room
         self.subscriptions = subscriptions
