@@ -13,7 +13,7 @@ class BackplaneError(Exception):
 class LogEvents(Protocol):
     """The events of the shared log. Its threads call the methods and hold no lock.
 
-    `EventLog` implements them.
+    `EventLog.cluster` implements them.
     """
 
     def redis_unreachable(self, why: str) -> None:

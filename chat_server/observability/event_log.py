@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Final, TextIO
 
 from chat_server.escape import one_line, printable, quoted
+from chat_server.observability.cluster_events import ClusterEvents
 from chat_server.observability.log_format import LogLevel
 from chat_server.observability.log_writer import LogWriter
 
@@ -31,6 +32,8 @@ class EventLog:
         """`stream` None: standard error. `level`: of `LEVELS`. `log_format`: one of `FORMATS`."""
         self._writer = LogWriter(sys.stderr if stream is None else stream, level, log_format)
         self._write = self._writer.write
+        self.cluster = ClusterEvents(self._writer)
+        """The events of a server that is one of several."""
 
     def counts(self) -> Counter[str]:
         """Return how often each event happened, by name, including events below the log level."""

@@ -36,6 +36,11 @@ _GAUGES: Final = {
     "lobby_history_queue": ("history_queue", "Records that wait to be stored."),
     "lobby_history_file_bytes": ("history_bytes", "Size of the history with its log."),
     "lobby_history_degraded": ("history_degraded", "1 while the history does not work."),
+    "lobby_redis_lag_seconds": ("redis_lag_seconds", "Age of the oldest entry not yet applied."),
+    "lobby_redis_queue_entries": ("redis_queue_entries", "Entries that wait for Redis."),
+    "lobby_redis_queue_bytes": ("redis_queue_bytes", "Bytes of the entries that wait for Redis."),
+    "lobby_redis_nodes": ("redis_nodes", "Servers that hold a lease."),
+    "lobby_redis_away_seconds": ("redis_away_seconds", "How long Redis has not answered now."),
 }
 
 _COUNTERS: Final = {
@@ -48,6 +53,11 @@ _COUNTERS: Final = {
     "lobby_history_commit_seconds_total": ("history_commit_seconds", "Seconds of all commits."),
     "lobby_history_pages_total": ("history_pages", "Pages and search results that were read."),
     "lobby_history_searches_cut_total": ("history_searches_cut", "Searches that took too long."),
+    "lobby_redis_entries_written_total": ("redis_entries_written", "Own entries in the log."),
+    "lobby_redis_entries_read_total": ("redis_entries_read", "Entries of the log, applied."),
+    "lobby_redis_resends_total": ("redis_resends", "Entries that Redis had lost, sent again."),
+    "lobby_redis_reconnects_total": ("redis_reconnects", "New connections to Redis."),
+    "lobby_redis_away_seconds_total": ("redis_away_seconds_total", "Seconds without Redis."),
 }
 
 _EVENTS: Final = {

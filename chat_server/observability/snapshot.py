@@ -46,3 +46,21 @@ class MetricsSnapshot:
     """Searches that exceeded their time."""
     history_degraded: int = 0
     """1 while the history does not work as it should."""
+    redis_entries_written: int = 0
+    """Entries of this server in the log of all. This and the following are 0 for a lone server."""
+    redis_entries_read: int = 0
+    """Entries of the log that this server has applied."""
+    redis_lag_seconds: float = 0.0
+    """Age of the oldest entry that is known and not applied yet."""
+    redis_queue_entries: int = 0
+    """Entries of this server's clients that wait for Redis."""
+    redis_queue_bytes: int = 0
+    redis_nodes: int = 0
+    """Servers that take part, this one included."""
+    redis_resends: int = 0
+    """Entries that Redis had lost and that were sent again."""
+    redis_reconnects: int = 0
+    redis_away_seconds: float = 0.0
+    """For how long Redis has not answered now."""
+    redis_away_seconds_total: float = 0.0
+    """The same since the start."""

@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any
 
+from chat_server.observability.cluster_events import ClusterEvents
 from chat_server.observability.event_log import EventLog
 
 FIRST_NUMBER = 4711
@@ -22,13 +23,18 @@ def every_event(form: str, text: str | None = None, level: str = "debug") -> dic
     Each argument is `text`, or its own name if that is None: `<user>`.
     """
     written = {}
-    for name, method in inspect.getmembers(EventLog, inspect.isfunction):
+    methods = [
+        *inspect.getmembers(EventLog, inspect.isfunction),
+        *inspect.getmembers(ClusterEvents, inspect.isfunction),
+    ]
+    for name, method in methods:
         if name.startswith("_") or name in _NO_EVENTS:
             continue
         stream = io.StringIO()
+        log = EventLog(stream, level, form)
         parameters = list(inspect.signature(method).parameters.values())[1:]
         arguments = {p.name: _argument(p, text, at) for at, p in enumerate(parameters)}
-        getattr(EventLog(stream, level, form), name)(**arguments)
+        getattr(log if hasattr(log, name) else log.cluster, name)(**arguments)
         written[name] = stream.getvalue()
     return written
 
