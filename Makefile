@@ -15,7 +15,7 @@ PYTHONS ?= python3.14 python3.13 python3.12 python3.11 python3
 IS_SOUND := [ "$$(cat $(RUNTIME) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null
 SOUND := $(shell $(IS_SOUND) && echo yes)
 
-.PHONY: run test soak check matrix coverage overview picture bench clean recreate
+.PHONY: run test soak soak-cluster check matrix coverage overview picture bench clean recreate
 
 run: $(RUNTIME)  ## the full-screen client, with a local server
 	@$(PYTHON) -m chat_tui --local
@@ -25,6 +25,9 @@ test: $(TOOLS)  ## the whole suite, four tests at a time: tests wait half of the
 
 soak: $(TOOLS)  ## ten minutes of 200 clients that connect, talk, stall and vanish
 	@$(PYTHON) -m tests.abuse.soak
+
+soak-cluster: $(TOOLS)  ## every fault of a cluster three times, then ten minutes of killed nodes; needs redis-server
+	@$(PYTHON) -m tests.cluster.soak
 
 check: $(TOOLS)  ## format, lint, types, import contracts, spelling
 	$(PYTHON) -m ruff format --check .

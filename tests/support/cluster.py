@@ -34,6 +34,12 @@ SHORT_TIMES: Final[Mapping[str, float]] = {
 }
 """Fields of `Tuning`, so that the faults of a cluster show within a second."""
 
+OPTIONS: Final = (
+    *("rate", "node", "redis", "redis_password_file", "redis_ca", "history", "login_failures"),
+    "log_level",
+)
+"""Fields of `Config` that a node in a process of its own is given as options."""
+
 
 class Node(Protocol):
     """One server of a cluster."""
@@ -103,6 +109,8 @@ class ProgramNode:
         self.name = name
         self._socket = folder / f"{name}.sock"
         self.is_killed = False
+        self.boot = 1
+        """How often it was started."""
         tuning = {
             field: getattr(config.tuning, field)
             for field in TUNING_FIELDS
@@ -126,6 +134,7 @@ class ProgramNode:
 
     def start(self) -> None:
         self.is_killed = False
+        self.boot += 1
         self.program.start()
 
     def stop(self) -> None:
@@ -151,12 +160,12 @@ class ProgramNode:
 
 def _options(config: Config) -> Iterator[str]:
     """Yield the options for what the tests set."""
-    for name in ("rate", "node", "redis", "redis_password_file", "redis_ca", "history"):
+    for name in OPTIONS:
         value = getattr(config, name)
         if value is not None:
             yield from (f"--{name.replace('_', '-')}", str(value))
-    for name in sorted(config.operators):
-        yield from ("--operator", name)
+    if config.operators:
+        yield from ("--operators", ",".join(sorted(config.operators)))
     for network in config.trusted_proxies:
         yield from ("--trusted-proxy", str(network))
 
