@@ -135,11 +135,11 @@ def run_out_of_memory(run: FaultRun) -> None:
 
 def change_password(run: FaultRun) -> None:
     """Let Redis reject the password of the nodes for a while."""
-    run.redis.configure("requirepass", "another")
+    run.redis.set_password("another")
     for proxy in run.cluster.proxies:
         proxy.cut()
     run.until_notified(replies.SERVERS_DISCONNECTED)
-    run.redis.configure("requirepass", "")
+    run.redis.set_password("")
     run.drain()
     run.until_notified(replies.SERVERS_CONNECTED)
 

@@ -35,9 +35,11 @@ def trusting_context() -> ssl.SSLContext:
     return context
 
 
-def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
-    """Write a certificate and its key. Return their paths."""
-    leaf = signed_for(*(names or ("127.0.0.1",)))
+def write_certificate(
+    folder: Path, *names: str, leaf: trustme.LeafCert | None = None
+) -> tuple[Path, Path]:
+    """Write a certificate for these names, or `leaf`, and its key. Return their paths."""
+    leaf = leaf or signed_for(*(names or ("127.0.0.1",)))
     certificate, key = folder / "cert.pem", folder / "key.pem"
     certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
     key.write_bytes(leaf.private_key_pem.bytes())

@@ -181,9 +181,15 @@ class Cluster:
         *,
         people: Collection[str] = PEOPLE,
         in_processes: bool = False,
+        has_history: bool = True,
+        redis_user: str = "",
+        redis_url: str = "",
         **settings: Any,
     ) -> None:
-        """Start the nodes. `folder` exists. `settings`: fields of `Config` or of `Tuning`."""
+        """Start the nodes. `folder` exists. `settings`: fields of `Config` or of `Tuning`.
+
+        `redis_url`: for all nodes, which then use no proxy.
+        """
         self.redis = redis
         self._files = tempfile.TemporaryDirectory(prefix="cluster-", dir="/tmp")
         self.proxies: list[RedisProxy] = []
@@ -194,7 +200,7 @@ class Cluster:
         base = Config(
             port=0,
             state=folder / "state",
-            users=write_accounts_file(folder / "users.json", people),
+            users=settings.pop("users", None) or write_accounts_file(folder / "users.json", people),
             max_clients=500,
             rate=0,
             bcrypt_cost=4,
@@ -206,9 +212,10 @@ class Cluster:
                 proxy = RedisProxy(redis.port)
                 self.proxies.append(proxy)
                 scheme = redis.url.partition(":")[0]
+                login = f"{redis_user}@" if redis_user else ""
                 own = {
-                    "history": folder / f"{name}.db",
-                    "redis": f"{scheme}://127.0.0.1:{proxy.port}",
+                    "history": folder / f"{name}.db" if has_history else None,
+                    "redis": redis_url or f"{scheme}://{login}127.0.0.1:{proxy.port}",
                     "node": name,
                 }
                 config = replace(base, **{**own, **settings})
@@ -233,10 +240,15 @@ class Cluster:
             proxy.target = redis.port
             proxy.cut()
 
+    def connect(self, port: int) -> WireClient:
+        """Connect to a port of a node, or of a load balancer. The caller reads the first line."""
+        client = WireClient("127.0.0.1", port)
+        self._clients.append(client)
+        return client
+
     def log_in(self, node: int, user: str, *, subscribe: str | None = None) -> WireClient:
         """Return a logged-in client of a node, whose greeting has been read."""
-        client = WireClient("127.0.0.1", self.nodes[node].port)
-        self._clients.append(client)
+        client = self.connect(self.nodes[node].port)
         client.expect("[SERVER] Login using: LOGIN <username> <password>")
         client.send(f"LOGIN {user} pw-of-{user}")
         client.expect("[SERVER] Login successful")

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import pytest
 import redis
+import trustme
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -65,14 +66,16 @@ class RedisServer:
         password: str = "",
         acl: Sequence[str] = (),
         tls: bool = False,
+        certificate: trustme.LeafCert | None = None,
         replica_of: RedisServer | None = None,
         settings: Sequence[str] = (),
     ) -> None:
         """Start it.
 
         `aof`: write every command to disk before its reply. `password`: of the default user. `acl`:
-        lines like `user lobby on >secret ~* +@all`. `tls`: a certificate of the tests' authority
-        for 127.0.0.1; the port then speaks only TLS. `settings`: further lines of redis.conf.
+        lines like `user lobby on >secret ~* +@all`. `tls`: the port speaks only TLS, with
+        `certificate`, or one of the tests' authority for 127.0.0.1. `settings`: further lines of
+        redis.conf.
         """
         self.port = 0
         self._program = program
@@ -99,8 +102,8 @@ class RedisServer:
         if replica_of is not None:
             self._lines.append(f"replicaof 127.0.0.1 {replica_of.port}")
         if tls:
-            certificate, key = write_certificate(self._folder)
-            self._lines += [f'tls-cert-file "{certificate}"', f'tls-key-file "{key}"']
+            chain, key = write_certificate(self._folder, leaf=certificate)
+            self._lines += [f'tls-cert-file "{chain}"', f'tls-key-file "{key}"']
             self._lines += ["tls-auth-clients no", "tls-replication yes"]
             self._lines.append(f'tls-ca-cert-file "{self.ca}"')
         self._process: WatchedProcess | None = None
@@ -206,6 +209,11 @@ class RedisServer:
     def configure(self, setting: str, value: str | int) -> None:
         """Change a setting while it runs."""
         self.command("CONFIG", "SET", setting, value)
+
+    def set_password(self, password: str) -> None:
+        """Change the password of the default user. Connections stay open."""
+        self.configure("requirepass", password)
+        self._password = password
 
     def cut_connections(self) -> int:
         """Close the connections of all clients. Return their number."""
