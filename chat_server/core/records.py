@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -20,6 +20,9 @@ __all__ = [
     "DISORDERLY_SPAN",
     "AccountRenamed",
     "AccountsChanged",
+    "LogEntry",
+    "LogPosition",
+    "MessagesErased",
     "PrivateMessageSent",
     "PrivateMessagesRead",
     "PublishedMessages",
@@ -30,6 +33,8 @@ __all__ = [
     "UserForgotten",
     "VisitEnded",
     "VisitStarted",
+    "flattened",
+    "message_count",
 ]
 
 
@@ -78,6 +83,38 @@ class AccountsChanged:
     """All accounts, disabled or not, with the text of their creation time if known."""
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesErased:
+    """A message was erased, or all messages of an author in all rooms."""
+
+    stamp: int
+    """The stamp of the message. 0: all that are stored before this record, by `author`."""
+    author: str = ""
+    user: str = ""
+    """The user that erases one message: its author, unless it is an operator."""
+    is_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """Everything in the log of several servers up to here is recorded."""
+
+    stamp: int
+    """The stamp of the entry."""
+    node: str
+    """The server that appended it. Empty: a script did."""
+    number: int
+    """The number of the entry among those of its server."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """The records of one entry of the log, and its position: stored together or not at all."""
+
+    records: tuple[Record, ...]
+    position: LogPosition
+
+
 Record: TypeAlias = (
     PublishedMessages
     | PrivateMessageSent
@@ -89,7 +126,33 @@ Record: TypeAlias = (
     | UserForgotten
     | AccountRenamed
     | AccountsChanged
+    | MessagesErased
+    | LogPosition
+    | LogEntry
 )
+
+
+def flattened(records: Iterable[Record]) -> Iterator[Record]:
+    """Return the records with those of each `LogEntry` in its place, its position behind them."""
+    for record in records:
+        if isinstance(record, LogEntry):
+            yield from record.records
+            yield record.position
+        else:
+            yield record
+
+
+def message_count(record: Record) -> int:
+    """Return how many messages a record has."""
+    match record:
+        case PublishedMessages():
+            return len(record.texts)
+        case PrivateMessageSent():
+            return 1
+        case LogEntry():
+            return sum(message_count(each) for each in record.records)
+        case _:
+            return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +166,7 @@ class SavedState:
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """The numbers of kept private messages that the recipient has not read, by recipient and
     author."""
+    log_position: int = 0
+    """The stamp of the last entry of the log that is recorded. 0: none, or there is no log."""
+    log_numbers: Mapping[str, int] = field(default_factory=dict)
+    """The highest number of the recorded entries, by the server that appended them."""

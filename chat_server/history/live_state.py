@@ -19,15 +19,27 @@ class LiveState:
         self,
         subscriptions: Mapping[str, frozenset[str]] | None = None,
         accounts: Mapping[str, str | None] | None = None,
+        log_position: int = 0,
+        log_numbers: Mapping[str, int] | None = None,
     ) -> None:
         """Begin with what was stored, and the accounts with which it was compared."""
         self._subscriptions = {user: set(names) for user, names in (subscriptions or {}).items()}
         self._visits: dict[str, records.VisitStarted] = {}
         self._accounts = dict(accounts or {})
+        self._positions = {
+            node: records.LogPosition(log_position, node, number)
+            for node, number in (log_numbers or {}).items()
+        }
+        """The last position in the log, by server."""
 
     def apply(self, record: Record) -> None:
         """Follow a record that was stored."""
         match record:
+            case records.LogEntry():
+                for each in (*record.records, record.position):
+                    self.apply(each)
+            case records.LogPosition(node=node):
+                self._positions[node] = record
             case records.VisitStarted(user):
                 self._visits[user] = record
             case records.VisitEnded(user, room):
@@ -76,4 +88,4 @@ class LiveState:
             for user, names in self._subscriptions.items()
             for name in sorted(names)
         ]
-        return [*subscribed, *self._visits.values()]
+        return [*subscribed, *self._visits.values(), *self._positions.values()]

@@ -188,6 +188,9 @@ class RecordQueue:
             self._drop((item.room, ""), len(item.texts), item.stamp + len(item.texts) - 1)
         elif isinstance(item, values.PrivateMessageSent):
             self._drop((item.author, item.recipient), 1, item.stamp)
+        elif isinstance(item, records.LogEntry):
+            for record in (*item.records, item.position):
+                self._shed_item(record)
         elif isinstance(item, Task):
             # The client waits for records that are dropped. Its wait would be over soon anyway.
             item.error = QueueOverflowError()
@@ -235,6 +238,8 @@ class _Fold:
         match record:
             case values.Subscribed(user, publisher) | values.Unsubscribed(user, publisher):
                 self._latest["subscription", user, publisher] = [record]
+            case records.LogPosition(node=node):
+                self._latest["log", node] = [record]
             case records.PrivateMessagesRead(user, other):
                 self._latest["read", user, other] = [record]
             case records.VisitStarted(user, room) | records.VisitEnded(user, room):
@@ -258,10 +263,10 @@ class _Fold:
         """Remove and return all records, the oldest first."""
         if not (self._done or self._latest):
             return []
-        records = [*self._done, *self._flatten()]
+        taken = [*self._done, *self._flatten()]
         self._done.clear()
         self._latest.clear()
-        return records
+        return taken
 
     def _flatten(self) -> Iterator[Record]:
         for latest in self._latest.values():
@@ -273,7 +278,7 @@ def _move(items: deque[Item], batch: Batch, max_rows: int) -> bool:
 
     Stops behind a task, if a record follows.
     """
-    records, tasks = batch.records, batch.tasks
+    taken, tasks = batch.records, batch.tasks
     rows = batch.rows
     while items and rows < max_rows:
         item = items[0]
@@ -281,14 +286,18 @@ def _move(items: deque[Item], batch: Batch, max_rows: int) -> bool:
             if tasks:
                 break
             rows += len(item.texts)
-            records.append(item)
+            taken.append(item)
         elif isinstance(item, Task):
             tasks.append(item)
         elif tasks:
             break
+        elif isinstance(item, records.LogEntry):
+            # Whole: records that are stored without their position would be recorded again.
+            rows += max(1, records.message_count(item))
+            taken.append(item)
         else:
             rows += 1
-            records.append(item)
+            taken.append(item)
         items.popleft()
     batch.rows = rows
     return not items
@@ -304,5 +313,12 @@ def _size(items: Iterable[Item]) -> int:
             texts += item.texts
         elif isinstance(item, values.PrivateMessageSent):
             texts.append(item.text)
+        elif isinstance(item, records.LogEntry):
+            count += len(item.records)
+            for record in item.records:
+                if isinstance(record, values.PublishedMessages):
+                    texts += record.texts
+                elif isinstance(record, values.PrivateMessageSent):
+                    texts.append(record.text)
     # One string of all texts has as many bytes for each character as the widest of them needs.
     return count * _RECORD_BYTES + len(texts) * _TEXT_BYTES + sys.getsizeof("".join(texts))

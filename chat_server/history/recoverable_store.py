@@ -61,7 +61,10 @@ class RecoverableStore:
             self._file.remember_identity()
         except OSError as error:
             raise StoreError(error.strerror or str(error)) from error
-        self._live = LiveState(store.saved_state().subscriptions, self._accounts())
+        saved = store.saved_state()
+        self._live = LiveState(
+            saved.subscriptions, self._accounts(), saved.log_position, saved.log_numbers
+        )
         self.current = store
         self._readers.replace(store)
 

@@ -35,6 +35,10 @@ MAX_SEARCH_WORDS: Final = 16
 PRUNE_ROWS: Final = 1_000
 """Most rows that one transaction of a longer job deletes. New messages are stored in between."""
 
+MAX_LOG_NODES: Final = 1_000
+"""Servers whose numbers in the log are remembered, counting each of their starts. An entry is sent
+again at most minutes after the first time."""
+
 MAX_VISITS: Final = 1_000
 """Rooms that are remembered for a user, the newest visits first. A client can visit any number."""
 

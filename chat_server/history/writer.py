@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chat_server.config import Tuning
-from chat_server.core import Record, values
+from chat_server.core import records, values
 from chat_server.history.health import Health
 from chat_server.history.history_file import HistoryFile
 from chat_server.history.interface import Commit
@@ -256,10 +256,10 @@ class Writer:
         counts = self.counts
         counts.commit_seconds += time.perf_counter() - started
         counts.commits += 1
-        counts.stored += sum(_messages(record) for record in batch.records)
+        counts.stored += sum(records.message_count(record) for record in batch.records)
         for record in batch.records:
             self._store.follow(record)
-        for record in reversed(batch.records):
+        for record in reversed([*records.flattened(batch.records)]):
             if isinstance(record, values.PublishedMessages):
                 self.committed = record.stamp + len(record.texts) - 1
                 break
@@ -290,9 +290,9 @@ class Writer:
                 raise
             except Exception as error:
                 self._parts.log.unexpected(error, f"the history writer at {type(record).__name__}")
-                self.counts.dropped_by_writer += _messages(record)
+                self.counts.dropped_by_writer += records.message_count(record)
             else:
-                self.counts.stored += _messages(record)
+                self.counts.stored += records.message_count(record)
                 self._store.follow(record)
                 rooms |= commit.rooms
                 recipients |= commit.recipients
@@ -341,9 +341,3 @@ class Writer:
             task.done.set()
         self._batch.tasks = []
         self._queue.fail_tasks(error)
-
-
-def _messages(record: Record) -> int:
-    if isinstance(record, values.PublishedMessages):
-        return len(record.texts)
-    return 1 if isinstance(record, values.PrivateMessageSent) else 0

@@ -74,6 +74,8 @@ class State:
         self.horizons: dict[Place, int] = {}
         self.newest = 0
         """The newest stamp of all records."""
+        self.log_position = 0
+        self.log_numbers: dict[str, int] = {}
 
     def find(self, name: str) -> Account | None:
         """Return the account in use with this name, or None."""

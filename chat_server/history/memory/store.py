@@ -13,6 +13,7 @@ from chat_server.history.memory.state import Account, Message, Place, State, Vis
 from chat_server.history.store import (
     DISORDERLY_SPAN,
     FIRST_STAMP_GAP,
+    MAX_LOG_NODES,
     MAX_VISITS,
     DroppedMessages,
     Pruned,
@@ -56,6 +57,8 @@ class MemoryStore:
                 for message in self._state.messages
                 if message.recipient and message.is_unread
             ),
+            self._state.log_position,
+            dict(self._state.log_numbers),
         )
 
     def start(self, accounts: Mapping[str, str | None]) -> list[str]:
@@ -92,8 +95,12 @@ class MemoryStore:
                 place = frozenset({account(hole.author), account(hole.recipient)})
             self._state.holes[place, hole.stamp] = hole.count
             self._see(hole.stamp)
-        for record in batch:
+        is_recount = False
+        for record in records.flattened(batch):
+            erased_before = len(self._state.messages)
             _APPLY[type(record)](self, record)
+            if isinstance(record, records.MessagesErased):
+                is_recount |= len(self._state.messages) < erased_before
             if isinstance(record, values.PublishedMessages):
                 rooms.add(record.room)
             elif isinstance(record, values.PrivateMessageSent) and record.is_kept:
@@ -101,7 +108,7 @@ class MemoryStore:
             elif isinstance(record, records.VisitEnded) and not record.is_orderly:
                 recipients.add(record.user)
         accounts = values.UserForgotten | records.AccountRenamed | records.AccountsChanged
-        is_recount = any(isinstance(each, accounts) for each in batch)
+        is_recount |= any(isinstance(each, accounts) for each in records.flattened(batch))
         return Commit(frozenset(rooms), frozenset(recipients), is_recount)
 
     def index(self) -> bool:
@@ -237,6 +244,22 @@ class MemoryStore:
     def _match_accounts(self, record: records.AccountsChanged) -> None:
         self.match_accounts(record.accounts)
 
+    def _erase(self, record: records.MessagesErased) -> None:
+        if record.stamp:
+            self.erase_message(record.stamp, record.user, is_operator=record.is_operator)
+        else:
+            list(self.erase_messages_by(record.author))
+
+    def _note_position(self, position: records.LogPosition) -> None:
+        state = self._state
+        state.log_position = max(state.log_position, position.stamp)
+        if position.node:
+            number = max(position.number, state.log_numbers.pop(position.node, 0))
+            state.log_numbers[position.node] = number  # at the end: the newest
+        for node in list(state.log_numbers)[: max(0, len(state.log_numbers) - MAX_LOG_NODES)]:
+            del state.log_numbers[node]
+        self._see(position.stamp)
+
     def _rename(self, record: records.AccountRenamed) -> None:
         for account in self._state.accounts:
             if record.old in account.subscriptions:
@@ -305,5 +328,7 @@ _APPLY: Final[dict[type, Callable[[MemoryStore, Any], None]]] = {
     values.UserForgotten: MemoryStore._forget_user,
     records.AccountRenamed: MemoryStore._rename,
     records.AccountsChanged: MemoryStore._match_accounts,
+    records.MessagesErased: MemoryStore._erase,
+    records.LogPosition: MemoryStore._note_position,
 }
 """What stores a record, by its type."""

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from chat_server.core import Record, records, values
 from chat_server.history.interface import Commit
-from chat_server.history.sqlite import accounts, search_index
+from chat_server.history.sqlite import accounts, erasure, log_position, search_index
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
 from chat_server.history.store import DISORDERLY_SPAN, MAX_VISITS, DroppedMessages
 
@@ -58,17 +58,21 @@ class Batch:
         self._recipients: set[str] = set()
         self._is_recount = False
         self._newest = 0
+        self._positions: dict[str, records.LogPosition] = {}
+        """The last position in the log, by server."""
+        self._has_search = False
 
     def store(
         self, batch: Sequence[Record], dropped: Sequence[DroppedMessages], has_search: bool
     ) -> Commit:
         """Store the records in their order. Return what has changed."""
+        self._has_search = has_search
         for hole in dropped:
             self._add_hole(hole)
         for record in batch:
             _APPLY[type(record)](self, record)
-        if self._runs:
-            self._insert_messages(has_search)
+        self._insert_messages()
+        log_position.store(self._connection, self._positions)
         if self._newest:
             self._connection.execute(
                 "INSERT INTO state VALUES('newest_stamp', ?) ON CONFLICT(key) DO UPDATE"
@@ -77,7 +81,10 @@ class Batch:
             )
         return Commit(frozenset(self._rooms), frozenset(self._recipients), self._is_recount)
 
-    def _insert_messages(self, has_search: bool) -> None:
+    def _insert_messages(self) -> None:
+        """Insert the messages that were collected."""
+        if not self._runs:
+            return
         run = self._connection.execute
         (last,) = run("SELECT coalesce(max(id), 0) FROM message").fetchone()
         inserted = self._insert_runs()
@@ -93,8 +100,9 @@ class Batch:
                 f"UPDATE {table} SET messages = messages + ? WHERE id = ?",
                 [(count, identity) for identity, count in counts.items()],
             )
-        if has_search:
+        if self._has_search:
             search_index.expect(self._connection, last)
+        self._runs = []
 
     def _insert_runs(self) -> int:
         """Insert all messages in their order. Return how many were new."""
@@ -218,6 +226,24 @@ class Batch:
         if accounts.match(self._connection, self._names, record.accounts):
             self._is_recount = True
 
+    def _erase(self, record: records.MessagesErased) -> None:
+        self._insert_messages()  # those before the record
+        if record.stamp:
+            author = erasure.erase_message(
+                self._connection, record.stamp, record.user, record.is_operator, self._has_search
+            )
+            self._is_recount |= author is not None
+        elif erasure.erase_all_by(self._connection, record.author, self._has_search):
+            self._is_recount = True
+
+    def _note_position(self, position: records.LogPosition) -> None:
+        self._positions[position.node] = position
+        self._see(position.stamp)
+
+    def _store_entry(self, entry: records.LogEntry) -> None:
+        for record in (*entry.records, entry.position):
+            _APPLY[type(record)](self, record)
+
     def _add_hole(self, hole: DroppedMessages) -> None:
         if hole.room:
             place = self._names.room(hole.room)
@@ -247,6 +273,9 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
     values.UserForgotten: Batch._forget_user,
     records.AccountRenamed: Batch._rename,
     records.AccountsChanged: Batch._match_accounts,
+    records.MessagesErased: Batch._erase,
+    records.LogPosition: Batch._note_position,
+    records.LogEntry: Batch._store_entry,
 }
 """What stores a record, by its type."""
 

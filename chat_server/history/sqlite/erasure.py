@@ -82,6 +82,16 @@ def erase_some_by(
     return len(found), end
 
 
+def erase_all_by(connection: sqlite3.Connection, author: str, has_search: bool) -> int:
+    """Erase all messages of an author in all rooms, in one transaction. Return how many."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
+    erased = position = 0
+    while position < last:
+        count, position = erase_some_by(connection, author, (position, last), has_search)
+        erased += count
+    return erased
+
+
 def _is_own(connection: sqlite3.Connection, author: int, user: str) -> bool:
     account = find_account(connection, user)
     if account is None:

@@ -69,6 +69,12 @@ STEPS: Final[Sequence[Step]] = (
         "CREATE VIEW search_content AS SELECT id, text,"
         " 'r' || room || ' a' || author AS scope FROM message",
     ),
+    (
+        # The entries of a log of several servers that are stored, by the server of the entry.
+        # `stamp`: of the last one. The row of the empty name has the position in the log.
+        "CREATE TABLE log_number(node TEXT PRIMARY KEY, number INTEGER NOT NULL,"
+        " stamp INTEGER NOT NULL) WITHOUT ROWID",
+    ),
 )
 
 VERSION: Final = len(STEPS)

@@ -13,7 +13,7 @@ from chat_server.config import HistoryFrom
 from chat_server.core import Record, SavedState
 from chat_server.history.interface import Commit
 from chat_server.history.sqlite import accounts as account_rows
-from chat_server.history.sqlite import erasure, search_index
+from chat_server.history.sqlite import erasure, log_position, search_index
 from chat_server.history.sqlite import retention as retention_jobs
 from chat_server.history.sqlite.batches import Batch, end_open_visits
 from chat_server.history.sqlite.connections import (
@@ -114,10 +114,13 @@ class SqliteStore:
                 )
             }
             newest = newest_stamp(self._connection)
+            position, numbers = log_position.load(self._connection)
         return SavedState(
             newest + FIRST_STAMP_GAP if newest else 0,
             {user: frozenset(publishers) for user, publishers in subscriptions.items()},
             waiting,
+            position,
+            numbers,
         )
 
     def start(self, accounts: Mapping[str, str | None]) -> list[str]:
