@@ -85,6 +85,10 @@ class Tuning:
     tls_handshake_seconds: float = 10.0
     """For a whole handshake: many times what the slowest line needs. The peer is still unknown."""
 
+    proxy_header_seconds: float = 5.0
+    """For the header of the PROXY protocol, which a load balancer sends at once. Two lost packets
+    delay it by 3 s. Never longer than `Config.login_timeout`."""
+
     connections_without_login_window: float = 600.0
     """Ten minutes: a scanner stays out, and a user with a mistyped port is soon back."""
 

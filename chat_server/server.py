@@ -22,6 +22,7 @@ from chat_server.access import (
 )
 from chat_server.account_reload import AccountReload
 from chat_server.accounts import AccountStore, HashPool, Rehasher, VerifiedPasswords
+from chat_server.addresses import is_within
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
 from chat_server.config import Config
@@ -127,6 +128,9 @@ class ChatServer:
             self._admission.must_wait,
             self._admission.weight,
             self._record_crowded,
+            is_proxy=partial(is_within, networks=config.trusted_proxies),
+            header_seconds=min(config.login_timeout, config.tuning.proxy_header_seconds),
+            on_invalid_header=self._rejection_log.record,
         )
 
     @property

@@ -38,7 +38,9 @@ class AdmissionControl:
         """`is_known_address(host)`: users have logged in from there lately. Leaf locks only."""
         self._bans = bans
         self._is_known_address = is_known_address
-        trusted = config.trusted
+        # All clients of a balancer share its address if it does not name theirs. Its health checks
+        # never log in.
+        trusted = (*config.trusted, *config.trusted_proxies)
         self.places = Places(
             config.max_clients, config.places_for_members, config.places_for_operators
         )

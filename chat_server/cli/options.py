@@ -145,6 +145,16 @@ _OPTIONS: Final = (
         " several times.",
     ),
     click.option(
+        "--trusted-proxy",
+        type=NETWORK_LIST,
+        multiple=True,
+        callback=merge_uses,
+        show_default="none",
+        metavar="NETWORK",
+        help="Network of a load balancer, whose connections must begin with a PROXY header. May be"
+        " given several times.",
+    ),
+    click.option(
         "--operators",
         type=ACCOUNT_LIST,
         multiple=True,
@@ -340,7 +350,7 @@ def build_config(values: Mapping[str, Any], config_file: Path | None = None) -> 
     without_login = values["connections_without_login"]
     return Config(
         **{
-            **values,
+            **{name: value for name, value in values.items() if name != "trusted_proxy"},
             "config_file": config_file,
             "max_clients": max_clients,
             "max_connections_per_ip": _DEFAULTS.max_connections_per_ip
@@ -351,6 +361,7 @@ def build_config(values: Mapping[str, Any], config_file: Path | None = None) -> 
                 _DEFAULTS.connections_without_login if without_login is None else without_login
             ),
             "limit_loopback_without_login": without_login is not None,
+            "trusted_proxies": values["trusted_proxy"],
             "operators": frozenset(values["operators"]),
             "history": history_file(values["history"], values["users"]),
             "history_from": HistoryFrom(values["history_from"]),

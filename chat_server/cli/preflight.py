@@ -361,6 +361,14 @@ def check_trusted(config: Config) -> Iterator[Finding]:
                 f"trusted network {network} contains a large part of the internet:"
                 " no limit on connections applies to it",
             )
+    for network in config.trusted_proxies:
+        yield Finding(Severity.OK, f"connections from {network} must begin with a PROXY header")
+        if network.prefixlen < _WIDE_PREFIX_LENGTH[network.version] and network not in LOOPBACK:
+            yield Finding(
+                Severity.WARNING,
+                f"trusted proxy {network} contains a large part of the internet: its hosts can"
+                " claim any address; name the load balancers alone",
+            )
 
 
 def check_places(config: Config) -> Iterator[Finding]:

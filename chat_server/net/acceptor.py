@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from math import inf
 from typing import Final
 
+from chat_server.net.awaited_headers import AwaitedHeaders
 from chat_server.net.endpoints import Endpoint
 from chat_server.net.held_connections import HeldConnection, HeldConnections
 from chat_server.net.lingering_close import LingeringCloser
@@ -54,19 +55,32 @@ class Acceptor:
         must_wait: Callable[[str], bool] = lambda host: False,
         weigh: Callable[[str], float] = lambda host: 1.0,
         on_crowded: Callable[[str, int], None] = lambda host, port: None,
+        *,
+        is_proxy: Callable[[str], bool] = lambda host: False,
+        header_seconds: float = 5.0,
+        on_invalid_header: Callable[[str, int, str], None] = lambda host, port, why: None,
     ) -> None:
         """`serve` is called in the acceptor's thread and must not block or raise.
 
         `must_wait(host)`: connections from there are held for a moment. `weigh(host)`: how many of
         the connections that may be accepted at a time one from there counts as; above 1 if the
         address keeps connecting. `on_crowded(host, port)`: a connection was rejected because too
-        many are held. None of them may block.
+        many are held.
+
+        `is_proxy(host)`: connections from there must begin with a PROXY header, which is complete
+        within `header_seconds`; then the address of its client counts. `on_invalid_header(host,
+        port, why)`: one was rejected because its header is missing or wrong.
+
+        None of them may block.
         """
         self._serve = serve
         self._log = log
         self._must_wait = must_wait
         self._weigh = weigh
         self._on_crowded = on_crowded
+        self._is_proxy = is_proxy
+        self._on_invalid_header = on_invalid_header
+        self._headers = AwaitedHeaders(header_seconds, self._take_in_client, self._reject_header)
         self._closer = LingeringCloser(linger_seconds)
         self._held = HeldConnections(must_wait)
         self._accepted = 0.0
@@ -108,6 +122,7 @@ class Acceptor:
             for listener in self._listeners:
                 closing.enter_context(listener)
                 selector.register(listener, selectors.EVENT_READ)
+            self._headers.use(selector)
             selector.register(self._wake_read, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select(self._seconds_left()):
@@ -115,10 +130,14 @@ class Acceptor:
                     if not isinstance(ready, socket.socket):  # `stop` woke the thread
                         self._closer.close_all()
                         self._held.close_all()
+                        self._headers.close_all()
                         return
-                    if ready not in self._paused:
+                    if ready not in self._listeners:
+                        self._headers.receive(ready)
+                    elif ready not in self._paused:
                         self._accept(ready)
                 self._closer.step()
+                self._headers.step()
                 for due in self._held.take_due():
                     self._admit(due)
                 if self._resume_at <= time.monotonic():
@@ -131,6 +150,7 @@ class Acceptor:
         seconds = min(
             self._closer.seconds_left(),
             self._held.seconds_left(),
+            self._headers.seconds_left(),
             max(0.0, self._resume_at - time.monotonic()),
         )
         return None if seconds == inf else seconds
@@ -149,21 +169,40 @@ class Acceptor:
         self._backoff = _MIN_BACKOFF
         host = host.removeprefix("::ffff:")
         connection = HeldConnection(connected, host, port, self._listeners[listener])
+        if self._is_proxy(host):
+            # The limits by address are for its clients, whose addresses are in the headers.
+            self._count_accepted(1)
+            self._headers.add(connection)
+        else:
+            self._take_in(connection)
+
+    def _take_in_client(self, connection: HeldConnection) -> None:
+        """Like `_take_in`, after a PROXY header. The connection was counted already."""
+        self._take_in(connection, counted=1.0)
+
+    def _take_in(self, connection: HeldConnection, counted: float = 0.0) -> None:
+        """Admit a connection, hold it, or reject it, by the pace of its address."""
+        host = connection.host
         must_wait, weight = self._must_wait(host), self._weigh(host)
         if (must_wait or weight > 1) and connection.has_ended():
-            self._count_accepted(_ENDED_WEIGHT)
-            connected.close()
+            self._count_accepted(max(0.0, _ENDED_WEIGHT - counted))
+            connection.connected.close()
             return
         if not must_wait:
-            self._count_accepted(weight)
+            self._count_accepted(max(0.0, weight - counted))
             self._admit(connection)
             return
-        self._count_accepted(1)
+        self._count_accepted(1 - counted)
         if self._held.is_full:
-            self._on_crowded(host, port)
-            self._closer.reject(connected, replies.TOO_MANY_CONNECTIONS)
+            self._on_crowded(host, connection.port)
+            self._closer.reject(connection.connected, replies.TOO_MANY_CONNECTIONS)
         else:
             self._held.hold(connection)
+
+    def _reject_header(self, connection: HeldConnection, why: str) -> None:
+        """Reject a connection from a proxy without a valid header."""
+        self._on_invalid_header(connection.host, connection.port, why)
+        self._closer.reject(connection.connected, replies.PROXY_HEADER_REQUIRED)
 
     def _admit(self, connection: HeldConnection) -> None:
         """Pass a connection on, or reject it."""

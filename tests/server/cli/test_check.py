@@ -235,6 +235,18 @@ def test_check_warns_of_demo_passwords(folder: Path) -> None:
     assert "bob" not in line
 
 
+def test_check_reports_trusted_proxies_and_warns_of_wide_ones(folder: Path) -> None:
+    lines = findings(
+        folder,
+        *("check", "--port", "0", "--trusted-proxy", "10.0.0.5"),
+        *("--trusted-proxy", "0.0.0.0/0"),
+    )
+    assert "ok connections from 10.0.0.5/32 must begin with a PROXY header" in lines
+    wide = [line for line in lines if line.startswith("warning trusted proxy ")]
+    assert len(wide) == 1
+    assert wide[0].startswith("warning trusted proxy 0.0.0.0/0 contains")
+
+
 def test_check_warns_of_unknown_operators_and_wide_trusted_networks(folder: Path) -> None:
     lines = findings(
         folder,

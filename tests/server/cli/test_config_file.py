@@ -97,6 +97,7 @@ def test_config_file_accepts_every_setting(file: Path) -> None:
             values[key] = {
                 "host": '"127.0.0.1"',
                 "trusted": '"127.0.0.1"',
+                "trusted-proxy": '"127.0.0.1"',
                 "redis": '"redis://localhost"',
             }.get(key, '"alice"')
     settings = load(file, "".join(f"{key} = {value}\n" for key, value in values.items()))
