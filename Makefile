@@ -53,7 +53,7 @@ picture: $(TOOLS)  ## the pictures of the README, drawn from the real client
 	$(PYTHON) docs/pictures/make_pictures.py
 
 # Only this target needs matplotlib, a C compiler and Linux.
-bench: $(TOOLS)  ## compare with other servers: writes docs/performance.md, takes about twelve minutes
+bench: $(TOOLS)  ## compare with other servers: writes docs/performance.md, takes a quarter of an hour
 	@$(PYTHON) -c "import matplotlib" 2>/dev/null || \
 	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(PYTHON) -m benchmarks

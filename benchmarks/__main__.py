@@ -14,6 +14,7 @@ import click
 
 from benchmarks.accounts import write_accounts
 from benchmarks.bench import SPARE_FILES, Bench
+from benchmarks.cluster import REDIS
 from benchmarks.errors import BenchmarkError, DeliveryError
 from benchmarks.figures import Figures
 from benchmarks.machine import can_pin, describe, raise_file_limit
@@ -94,7 +95,7 @@ def cli(
     if recorded is not None:
         output = output or PAGE
     if output is not None:
-        _require_matplotlib()  # before the run: it takes twelve minutes
+        _require_matplotlib()  # before the run: it takes a quarter of an hour
     if recorded is not None:
         figures = Figures.load(recorded)
     else:
@@ -152,8 +153,9 @@ def _measure(reps: int, names: tuple[str, ...], servers: tuple[str, ...]) -> Fig
         "reps": str(reps),
         "date": time.strftime("%Y-%m-%d"),
         "seconds": f"{progress.end():.0f}",
-        "ngircd": version(NGIRCD) or "not installed",
-        "inspircd": version(INSPIRCD) or "not installed",
+        "ngircd": version(NGIRCD.name) or "not installed",
+        "inspircd": version(INSPIRCD.name) or "not installed",
+        "redis": version(REDIS) or "not installed",
     }
     return figures
 

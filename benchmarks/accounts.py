@@ -11,13 +11,16 @@ import bcrypt
 PASSWORD: Final = b"pw"
 USERS: Final = 20_000
 SLOW_USERS: Final = 2_000
+FEW_USERS: Final = 1_000
 
 
 class Accounts(NamedTuple):
-    """Two users files: `fast` has only hashes of cost 4, `slow` also has hashes of cost 12."""
+    """Users files: `fast` has only hashes of cost 4, `slow` also has hashes of cost 12."""
 
     fast: Path
     slow: Path
+    few: Path
+    """The first ones of `fast`. The nodes of a cluster hold all accounts in memory and in Redis."""
 
 
 SLOW_FROM: Final = 1_000
@@ -25,12 +28,14 @@ SLOW_FROM: Final = 1_000
 
 
 def write_accounts(folder: Path) -> Accounts:
-    """Write both files. Users of one cost share a hash: thousands of hashes would take minutes."""
+    """Write the files. Users of one cost share a hash: thousands of hashes would take minutes."""
     cost_4, cost_12 = (bcrypt.hashpw(PASSWORD, bcrypt.gensalt(cost)).decode() for cost in (4, 12))
-    accounts = Accounts(folder / "users-fast.json", folder / "users-slow.json")
+    names = ("fast", "slow", "few")
+    accounts = Accounts(*(folder / f"users-{name}.json" for name in names))
     accounts.fast.write_text(json.dumps({user_name(n): cost_4 for n in range(USERS)}))
     slow = {user_name(n): cost_4 if n < SLOW_FROM else cost_12 for n in range(SLOW_USERS)}
     accounts.slow.write_text(json.dumps(slow))
+    accounts.few.write_text(json.dumps({user_name(n): cost_4 for n in range(FEW_USERS)}))
     return accounts
 
 

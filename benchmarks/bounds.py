@@ -1,35 +1,20 @@
-"""Bounds on Lobby that need no other server: memory, delays, growth, TLS, the client."""
+"""Bounds on Lobby that need no other server: memory, delays, growth, TLS, history, the client."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from statistics import linear_regression
-from typing import Final, NamedTuple
+from typing import Final
 
+from benchmarks.cluster_bounds import CLUSTER_BOUNDS
 from benchmarks.figures import Figures
-from benchmarks.goals import Bound
+from benchmarks.goals import Bound, CheckedBound, at_most, worst
 from benchmarks.parts import history, past, tls
 from benchmarks.parts.client import EMPTY
 from benchmarks.parts.growth import SIZES
 from benchmarks.parts.login_attacks import CROWD
 from benchmarks.servers import LOBBY
-
-
-class CheckedBound(NamedTuple):
-    """A figure of Lobby alone and its bound, if it has one."""
-
-    title: str
-    unit: str
-    value: Callable[[Figures], float | None]
-    bound: Bound | None = None
-    digits: int = 2
-    """The figure is shown, and compared with the bound, with so many decimals."""
-
-    def rounded(self, figures: Figures) -> float | None:
-        """Return the figure as it is shown."""
-        value = self.value(figures)
-        return None if value is None else round(value, self.digits)
 
 
 def _median(scenario: str, measure: str, divisor: float = 1) -> Callable[[Figures], float | None]:
@@ -108,14 +93,6 @@ def _page_growth(figures: Figures) -> float | None:
     return max(ratios, default=None)
 
 
-def _worst(scenario: str, measure: str) -> Callable[[Figures], float | None]:
-    return lambda figures: max(figures.samples_of(scenario, LOBBY.name, measure), default=None)
-
-
-def _at_most(value: float) -> Bound:
-    return Bound(value, value, at_most=True)
-
-
 CHECKED_BOUNDS: Final = (
     CheckedBound(
         "connections at the same time",
@@ -128,39 +105,39 @@ CHECKED_BOUNDS: Final = (
         "resident memory per connection",
         "KB",
         _median("connections", "kilobytes_each"),
-        _at_most(40),
+        at_most(40),
         1,
     ),
     CheckedBound(
         "p50 with these connections / without",
         "x",
         _loaded_over_baseline("connections", "p50_ms"),
-        _at_most(1.5),
+        at_most(1.5),
     ),
     CheckedBound(
         "p99 with these connections / without",
         "x",
         _loaded_over_baseline("connections", "p99_ms"),
-        _at_most(1.5),
+        at_most(1.5),
     ),
     CheckedBound(
         "worst delay caused by a receiver that never reads",
         "s",
         _median("stalled", "max_ms", 1000),
-        _at_most(0.1),
+        at_most(0.1),
     ),
     CheckedBound(
         "how often it delays others by more than 50 ms",
         "",
         _median("stalled", "late_episodes"),
-        _at_most(1),
+        at_most(1),
         0,
     ),
     CheckedBound(
         "p99 during 16 logins at cost 12 / without",
         "x",
         _loaded_over_baseline("logins", "p99_ms"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "logins per second at cost 12", "", _median("logins-loaded", "per_second"), None, 1
@@ -169,47 +146,47 @@ CHECKED_BOUNDS: Final = (
         "p99 with 16 hostile and 900 idle clients without a login / without",
         "x",
         _loaded_over_baseline("strangers", "p99_ms"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "a new user's login while one account logs in on 16 connections / alone",
         "x",
         _attacked_over_alone("account"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "the same while strangers guess from 40 networks",
         "x",
         _attacked_over_alone("networks"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "the same with both and guesses for an account",
         "x",
         _attacked_over_alone("mixture"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         f"{CROWD} users that lost the network at once are back",
         "s",
         _median("reconnects", "seconds"),
-        _at_most(5),
+        at_most(5),
     ),
     CheckedBound(
         "slowest reply when 1,000 clients with presence on change the room",
         "s",
         _median("joins", "max_ms", 1000),
-        _at_most(3),
+        at_most(3),
     ),
     CheckedBound(
         "worst delay when 1,000 clients disconnect at once",
         "s",
         _median("disconnects-loaded", "max_ms", 1000),
     ),
-    CheckedBound("growth with subscribers, exponent", "", _growth("subscribers"), _at_most(1.1)),
-    CheckedBound("growth with rooms, exponent", "", _growth("rooms"), _at_most(0.05)),
-    CheckedBound("growth with users in the room, exponent", "", _growth("users"), _at_most(0.05)),
-    CheckedBound("growth with idle connections, exponent", "", _growth("idle"), _at_most(0.05)),
+    CheckedBound("growth with subscribers, exponent", "", _growth("subscribers"), at_most(1.1)),
+    CheckedBound("growth with rooms, exponent", "", _growth("rooms"), at_most(0.05)),
+    CheckedBound("growth with users in the room, exponent", "", _growth("users"), at_most(0.05)),
+    CheckedBound("growth with idle connections, exponent", "", _growth("idle"), at_most(0.05)),
     CheckedBound(
         "TLS / plain text: CPU time per delivery, one in flight",
         "x",
@@ -276,21 +253,21 @@ CHECKED_BOUNDS: Final = (
     CheckedBound(
         "messages missing after 500 sessions broke off",
         "",
-        _worst("broken-sessions", "missing"),
-        _at_most(0),
+        worst("broken-sessions", "missing"),
+        at_most(0),
         0,
     ),
     CheckedBound(
         "messages read twice after 500 sessions broke off",
         "",
-        _worst("broken-sessions", "twice"),
-        _at_most(0),
+        worst("broken-sessions", "twice"),
+        at_most(0),
         0,
     ),
     CheckedBound(
         "oldest message that is lost by `kill -9`, worst of 15",
         "ms",
-        _worst("history-kills", "loss_ms"),
+        worst("history-kills", "loss_ms"),
         Bound(100, 30, at_most=True),
         0,
     ),
@@ -298,67 +275,68 @@ CHECKED_BOUNDS: Final = (
         "CPU of a page of 100 messages out of 1,000,000",
         "ms",
         _slowest(past.scenario(past.SIZES[-1]), past.PAGES_OF),
-        _at_most(1),
+        at_most(1),
     ),
     CheckedBound(
         "the same / a page of 100 messages out of 10,000",
         "x",
         _page_growth,
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "1,000 clients that ask for 100 messages at once all have them",
         "s",
         _median("page-storm", "seconds"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "p99 of others meanwhile / without",
         "x",
         _loaded_over_baseline("page-storm", "p99_ms"),
-        _at_most(2),
+        at_most(2),
     ),
     CheckedBound(
         "CPU of a search in 1,000,000 messages for one word, the slowest word",
         "ms",
         _slowest("past-search", tuple(past.SEARCHES)),
-        _at_most(50),
+        at_most(50),
     ),
     CheckedBound(
         "history file per message of 100 bytes",
         "bytes",
         _median("past-file", "bytes_each"),
-        _at_most(250),
+        at_most(250),
         0,
     ),
+    *CLUSTER_BOUNDS,
     CheckedBound(
         "client: start to login form / start of an empty Textual app",
         "x",
         _over_empty("client-start", "ms"),
-        _at_most(1.3),
+        at_most(1.3),
     ),
     CheckedBound(
         "client: CPU from Enter in the login form until the room is complete",
         "s",
         _median("client-sign-in", "cpu_ms", 1000),
-        _at_most(0.5),
+        at_most(0.5),
     ),
     CheckedBound(
         "client: key to screen at 1,000 msg/s, p95",
         "ms",
         _median("client-keys/1000", "p95_ms"),
-        _at_most(50),
+        at_most(50),
         1,
     ),
     CheckedBound(
         "client: key to screen at 5,000 msg/s, p95",
         "ms",
         _median("client-keys/5000", "p95_ms"),
-        _at_most(100),
+        at_most(100),
         1,
     ),
     CheckedBound(
-        "client: CPU of one core when idle", "%", _median("client-idle", "percent"), _at_most(0.5)
+        "client: CPU of one core when idle", "%", _median("client-idle", "percent"), at_most(0.5)
     ),
     CheckedBound(
         "client: resident memory with 10,000 messages",

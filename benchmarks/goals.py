@@ -1,7 +1,8 @@
-"""Goals for the server: the ratio of its median to another server's median in the same run."""
+"""Bounds on a figure, and the goals of the server: the ratio of its median to that of another."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from benchmarks.figures import Figures
@@ -31,6 +32,32 @@ class Bound(NamedTuple):
 
     def _meets(self, value: float, bound: float) -> bool:
         return value <= bound if self.at_most else value >= bound
+
+
+class CheckedBound(NamedTuple):
+    """A figure of Lobby alone and its bound, if it has one."""
+
+    title: str
+    unit: str
+    value: Callable[[Figures], float | None]
+    bound: Bound | None = None
+    digits: int = 2
+    """The figure is shown, and compared with the bound, with so many decimals."""
+
+    def rounded(self, figures: Figures) -> float | None:
+        """Return the figure as it is shown."""
+        value = self.value(figures)
+        return None if value is None else round(value, self.digits)
+
+
+def at_most(value: float) -> Bound:
+    """Return a bound whose goal is its limit."""
+    return Bound(value, value, at_most=True)
+
+
+def worst(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    """Return the function of figures that gives the largest sample of Lobby."""
+    return lambda figures: max(figures.samples_of(scenario, LOBBY.name, measure), default=None)
 
 
 class RatioGoal(NamedTuple):

@@ -49,6 +49,8 @@ class Clients:
     """Number of the first user."""
     size: int = 100
     """Bytes of a message's text."""
+    receiver_ports: str = ""
+    """Ports that all clients but the publishers take in turn, with commas. Empty: the server's."""
 
 
 @dataclass(frozen=True, kw_only=True)

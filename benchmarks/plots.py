@@ -1,8 +1,9 @@
-"""The two pictures of the page, as SVG. The same figures give the same bytes."""
+"""The pictures of the page, as SVG. The same figures give the same bytes."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.figures import Figures
-from benchmarks.parts import throughput
+from benchmarks.parts import cluster, throughput
 from benchmarks.parts.growth import DIMENSIONS, SIZES
 from benchmarks.servers import ALL_SERVERS, ASYNCIO, CEILING, INSPIRCD, LOBBY, NGIRCD
 
@@ -47,10 +48,15 @@ MARKERS: Final = ("o", "s", "^", "D")
 
 
 def draw_pictures(figures: Figures, folder: Path) -> None:
-    """Write throughput.svg and growth.svg."""
+    """Write throughput.svg, growth.svg and nodes.svg."""
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        for name, figure in (("throughput", _throughput(figures)), ("growth", _growth(figures))):
+        pictures = {
+            "throughput": _throughput(figures),
+            "growth": _growth(figures),
+            "nodes": _nodes(figures),
+        }
+        for name, figure in pictures.items():
             reproducible = {"Date": None, "Creator": None}
             figure.savefig(folder / f"{name}.svg", metadata=reproducible)
 
@@ -112,6 +118,42 @@ def _growth(figures: Figures) -> Figure:
     axes.set_ylabel("milliseconds until all have received a message")
     axes.grid(which="major")
     axes.legend(frameon=False)
+    return figure
+
+
+def _nodes(figures: Figures) -> Figure:
+    """Draw throughput, CPU time and latency by number of nodes, with the range of the runs."""
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    panels = figure.subplots(1, 3)
+    lines = (
+        (panels[0], "per_second", "deliveries per second", LOBBY.name),
+        (panels[1], "cpu_us", "CPU time per delivery, µs", NGIRCD.name),
+        (panels[2], "p50_ms", "p50", LOBBY.name),
+        (panels[2], "p99_ms", "p99", ASYNCIO.name),
+    )
+    for panel, measure, title, colour in lines:
+        scenarios = {nodes: cluster.nodes_scenario(nodes) for nodes in cluster.NODES}
+        samples = {
+            nodes: figures.samples_of(scenario, LOBBY.name, measure)
+            for nodes, scenario in scenarios.items()
+        }
+        known = [nodes for nodes, values in samples.items() if values]
+        medians = [median(samples[nodes]) for nodes in known]
+        panel.plot(known, medians, color=COLOURS[colour], marker="o", label=title)
+        panel.fill_between(
+            known,
+            [min(samples[nodes]) for nodes in known],
+            [max(samples[nodes]) for nodes in known],
+            color=COLOURS[colour],
+            alpha=0.15,
+        )
+        panel.set_title(title if panel is not panels[2] else "latency, ms", fontsize=11)
+        panel.set_xticks(cluster.NODES, ["no\nRedis", *map(str, cluster.NODES[1:])])
+        panel.set_xlabel("nodes")
+        panel.set_ylim(bottom=0)
+        panel.grid(axis="y")
+    panels[0].yaxis.set_major_formatter(FuncFormatter(_short))
+    panels[2].legend(frameon=False)
     return figure
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from benchmarks import tables
+from benchmarks import cluster_tables, tables
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figures
-from benchmarks.parts import tls
+from benchmarks.parts import cluster, tls
 from benchmarks.parts.throughput import RUN_SECONDS
 from benchmarks.servers import LOBBY
 
@@ -40,9 +40,14 @@ class _Values(Mapping[str, str]):
             "growth": tables.growth_table(figures),
             "tls": tables.tls_table(figures),
             "client": tables.client_table(figures),
+            "pair": cluster_tables.pair_table(figures),
+            "nodes": cluster_tables.nodes_table(figures),
+            "before": cluster_tables.before_table(figures),
+            "crowd": str(cluster.CROWD),
             "machine": about["machine"],
             "pinning": _pinning(about["pinned"] == "yes"),
             "peers": f"ngIRCd ({about['ngircd']}),\n  InspIRCd ({about['inspircd']})",
+            "redis": about.get("redis", "not installed"),
             "reps": about["reps"],
             "run_seconds": f"{RUN_SECONDS:g}",
             "verified": str(tls.VERIFIED),
@@ -88,6 +93,7 @@ def _pinning(pinned: bool) -> str:
     if pinned:
         return (
             "Each server was pinned to core 0 and the load generator to core 1.\n"
-            "  Nothing was pinned for the logins at cost 12 and for the 10,000 connections."
+            "  Nothing was pinned for the logins at cost 12, for the 10,000 connections and for "
+            "several\n  servers."
         )
     return "Nothing was pinned, because fewer than two cores were available."

@@ -49,17 +49,20 @@ class ServerKind(NamedTuple):
     command: Callable[[LaunchOptions], list[str]]
     concurrency: int = 128
     """Connections that may be set up at the same time."""
+    checkout: Path = PROJECT
+    """The working directory: Python imports the packages in it."""
 
 
 def _lobby(options: LaunchOptions) -> list[str]:
-    return [*_common_lobby(options), "--history", "off"]
+    return [*lobby_command(options), "--history", "off"]
 
 
 def _lobby_with_history(options: LaunchOptions) -> list[str]:
-    return [*_common_lobby(options), "--history", str(options.folder / HISTORY_FILE)]
+    return [*lobby_command(options), "--history", str(options.folder / HISTORY_FILE)]
 
 
-def _common_lobby(options: LaunchOptions) -> list[str]:
+def lobby_command(options: LaunchOptions) -> list[str]:
+    """Return the command of a Lobby server, without where its history is."""
     users = options.accounts.slow if options.slow_hashes else options.accounts.fast
     tls = ["--tls", "--tls-port", str(options.tls_port), "--state", str(options.folder)]
     # The handshakes are measured with connections that do not log in.
@@ -80,13 +83,13 @@ def _asyncio(options: LaunchOptions) -> list[str]:
 
 
 def _ngircd(options: LaunchOptions) -> list[str]:
-    return [_installed("ngircd"), "--nodaemon", "--config", _settings_file("ngircd", options)]
+    return [installed("ngircd"), "--nodaemon", "--config", _settings_file("ngircd", options)]
 
 
 def _inspircd(options: LaunchOptions) -> list[str]:
     as_root = ["--runasroot"] if os.geteuid() == 0 else []
     config = f"--config={_settings_file('inspircd', options)}"
-    return [_installed("inspircd"), "--nofork", config, *as_root]
+    return [installed("inspircd"), "--nofork", config, *as_root]
 
 
 def _ceiling(options: LaunchOptions) -> list[str]:
@@ -185,7 +188,7 @@ def start_server(
     log = server_folder / "output"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command, cwd=kind.checkout, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     server = Server(kind, port, process, log, tls_port)
     try:
@@ -198,18 +201,19 @@ def start_server(
     return server
 
 
-def version(kind: ServerKind) -> str | None:
-    """Return the version line of a peer, or None if it is not installed."""
+def version(name: str) -> str | None:
+    """Return the version line of a program, or None if it is not installed."""
     try:
-        program = _installed(kind.name)
+        program = installed(name)
     except NotInstalledError:
         return None
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0].strip() if lines else kind.title
+    return lines[0].strip() if lines else name
 
 
-def _installed(program: str) -> str:
+def installed(program: str) -> str:
+    """Return the path of a program. Raise `NotInstalledError` if there is none."""
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
         raise NotInstalledError(program)

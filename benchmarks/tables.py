@@ -34,7 +34,7 @@ def throughput_table(figures: Figures) -> str:
                 with_range(figures, name, kind.name, "per_second", 1000) for kind in ALL_SERVERS
             ]
             rows.append([title, *cells])
-    return _table(["", *[kind.title for kind in ALL_SERVERS]], rows)
+    return table(["", *[kind.title for kind in ALL_SERVERS]], rows)
 
 
 def ratio_table(figures: Figures) -> str:
@@ -52,7 +52,7 @@ def ratio_table(figures: Figures) -> str:
             else:
                 cells.append(f"{number(value)} ({bound.text()}) {bound.mark(value)}")
         rows.append([row.title, *cells])
-    return _table(["Lobby compared with", *[kind.title for kind in _OTHERS]], rows)
+    return table(["Lobby compared with", *[kind.title for kind in _OTHERS]], rows)
 
 
 def bounds_table(figures: Figures) -> str:
@@ -65,7 +65,7 @@ def bounds_table(figures: Figures) -> str:
         rows.append(
             [checked.title, shown, bound, checked.bound.mark(value) if checked.bound else ""]
         )
-    return _table(["Lobby alone", "measured", "bound", ""], rows)
+    return table(["Lobby alone", "measured", "bound", ""], rows)
 
 
 def latency_table(figures: Figures) -> str:
@@ -75,7 +75,7 @@ def latency_table(figures: Figures) -> str:
         for measure, quantile in (("p50_ms", "p50"), ("p99_ms", "p99"), ("max_ms", "worst")):
             cells = [with_range(figures, scenario, kind.name, measure) for kind in CHAT_SERVERS]
             rows.append([f"{title}, {quantile}", *cells])
-    return _table(["", *[kind.title for kind in CHAT_SERVERS]], rows)
+    return table(["", *[kind.title for kind in CHAT_SERVERS]], rows)
 
 
 def stalled_table(figures: Figures) -> str:
@@ -88,7 +88,7 @@ def stalled_table(figures: Figures) -> str:
             others = f"deliveries stopped in {sum(stopped):.0f} of {len(stopped)} runs"
         cut = with_range(figures, "stalled", kind.name, "cut_after")
         rows.append([kind.title, others, "not cut" if cut == "-" else cut])
-    return _table(["", "worst delay of the others, ms", "cut after, s"], rows)
+    return table(["", "worst delay of the others, ms", "cut after, s"], rows)
 
 
 def client_table(figures: Figures) -> str:
@@ -111,7 +111,7 @@ def client_table(figures: Figures) -> str:
         for measure, quantile in (("p50_ms", "p50"), ("p95_ms", "p95"), ("max_ms", "worst")):
             title = f"key to screen at {rate:,} msg/s, {quantile}"
             rows.append([title, *_with_empty_app(figures, f"client-keys/{rate}", measure)])
-    return _table(["", LOBBY.title, client.EMPTY], rows)
+    return table(["", LOBBY.title, client.EMPTY], rows)
 
 
 def _with_empty_app(figures: Figures, scenario: str, measure: str) -> list[str]:
@@ -134,7 +134,7 @@ def tls_table(figures: Figures) -> str:
         ("tls-connections", "per_second", "connections per second, eight at a time"),
     ):
         rows.append([title, *_tls_row(figures, scenario, measure)])
-    return _table(["", "plain text", "TLS", "TLS / plain text"], rows)
+    return table(["", "plain text", "TLS", "TLS / plain text"], rows)
 
 
 def _tls_row(
@@ -154,7 +154,7 @@ def growth_table(figures: Figures) -> str:
         scenario = f"growth-{dimension.name}"
         cells = [with_range(figures, scenario, LOBBY.name, str(size)) for size in SIZES]
         rows.append([dimension.title, *cells])
-    return _table(["", *[f"{size:,}" for size in SIZES]], rows)
+    return table(["", *[f"{size:,}" for size in SIZES]], rows)
 
 
 def with_range(
@@ -175,6 +175,7 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table whose cells after the first are aligned right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -23,8 +23,14 @@ static void watch(struct client *client, int operation) {
     epoll_ctl(epoll, operation, client->fd, &event);
 }
 
+static int port_of(const struct client *client) {
+    if (client->role & PUBLISHER) return settings.port;
+    return settings.receiver_ports[client->id % settings.receiver_port_count];
+}
+
 void open_client(struct client *client) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)settings.port)};
+    int port = port_of(client);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (client->fd < 0) fatal("cannot make a socket for client %d: %s", client->id, strerror(errno));
@@ -32,7 +38,7 @@ void open_client(struct client *client) {
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (client->role & STALLED) setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     if (connect(client->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS)
-        fatal("cannot connect to port %d: %s", settings.port, strerror(errno));
+        fatal("cannot connect to port %d: %s", port, strerror(errno));
     client->stage = CONNECTING;
     client->wants_write = true;
     watch(client, EPOLL_CTL_ADD);

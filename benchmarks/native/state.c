@@ -62,11 +62,24 @@ void user_name(const struct client *client, char name[16]) {
     snprintf(name, 16, "u%05u", (unsigned)(settings.first + client->id) % 100000u);
 }
 
+/* Reads ports separated by commas. Without any, the other clients connect where the publishers do. */
+static void read_receiver_ports(const char *options) {
+    char text[128] = "";
+    text_option(options, "receiver_ports", text, sizeof text);
+    for (char *rest = text; *rest;) {
+        if (settings.receiver_port_count == MAX_PORTS) fatal("receiver_ports must not be more than %d", MAX_PORTS);
+        settings.receiver_ports[settings.receiver_port_count++] = (int)strtol(rest, &rest, 10);
+        if (*rest && *rest++ != ',') fatal("receiver_ports must be numbers: %s", text);
+    }
+    if (!settings.receiver_port_count) settings.receiver_ports[settings.receiver_port_count++] = settings.port;
+}
+
 static void read_settings(const char *options) {
     char protocol[16] = "chat";
     text_option(options, "protocol", protocol, sizeof protocol);
     settings.protocol = !strcmp(protocol, "irc") ? IRC : !strcmp(protocol, "raw") ? RAW : CHAT;
     settings.port = (int)number_option(options, "port", 0);
+    read_receiver_ports(options);
     settings.publishers = (int)number_option(options, "publishers", settings.publishers);
     settings.receivers = (int)number_option(options, "receivers", settings.receivers);
     settings.mesh = (int)number_option(options, "mesh", 0);

@@ -22,9 +22,12 @@ enum protocol { CHAT, IRC, RAW };
 enum role { PUBLISHER = 1, RECEIVER = 2, STALLED = 4, IDLE = 8 };
 enum stage { UNOPENED, CONNECTING, GREETING, LOGGING_IN, JOINING, JOINED, SUBSCRIBING, READY, CLOSED };
 
+enum { MAX_PORTS = 16 };
 struct settings {
     enum protocol protocol;
-    int port, publishers, receivers, mesh, stalled, idle;
+    int port; /* of the publishers */
+    int receiver_ports[MAX_PORTS], receiver_port_count; /* all other clients take these ports in turn */
+    int publishers, receivers, mesh, stalled, idle;
     int first;       /* number of the first user: u00000, u00001, ... */
     int concurrency; /* clients that are connecting or logging in at the same time, at most */
     int size;        /* bytes of a message's text */

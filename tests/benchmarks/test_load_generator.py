@@ -172,6 +172,24 @@ def test_counting_receiver_detects_too_many_or_too_few_bytes(
     assert expected in str(caught.value)
 
 
+def test_load_generator_connects_receivers_to_their_own_ports_in_turn(
+    require_program: Callable[[str], Path], compiled: Callable[[], Programs]
+) -> None:
+    require_program("cc")
+    server, deaf = FaultyServer(no_fault), FaultyServer(no_fault)
+    clients = Clients(publishers=1, receivers=2, receiver_ports=f"{server.port},{deaf.port}")
+    try:
+        with Load([str(compiled().load)], server, clients, pinned=False) as load:
+            load.set_up()
+            load.begin("run seconds=0.1 window=10 timeout=0.5")
+            result = load.result(may_lose=True)
+    finally:
+        server.stop()
+        deaf.stop()
+    # The receiver of the other server gets nothing, and the other one everything.
+    assert result["delivered"] == result["missing"] == 10
+
+
 def test_load_generator_reports_a_server_that_does_not_listen(
     require_program: Callable[[str], Path], compiled: Callable[[], Programs]
 ) -> None:

@@ -10,6 +10,8 @@ from benchmarks.__main__ import FIGURES_FILE, PAGE
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figures
 from benchmarks.goals import Bound
+from benchmarks.parts import release_before
+from benchmarks.parts.cluster_faults import count_late
 from benchmarks.report import page
 
 ABOUT = {
@@ -105,6 +107,36 @@ def test_page_checks_the_bounds_on_tls(figures: Figures) -> None:
     title = "TLS / plain text: CPU time per delivery, one in flight"
     assert row(text, title)[1:] == ["2.40 x", "≤ 2.5 / 2 x", "pass"]
     assert row(text, "TLS / plain text: CPU time per delivery, window 50")[3] == "pass"
+
+
+def test_page_compares_two_nodes_with_one_server(figures: Figures) -> None:
+    for variant, p50, per_second in (("alone", 1.0, 60_000), ("A-to-B", 1.8, 50_000)):
+        figures.add("cluster-paced", variant, "p50_ms", p50)
+        figures.add("cluster-flood", variant, "per_second", per_second)
+    text = page(figures)
+    title = "node A to node B / one server alone: p50, 100 msg/s to 20"
+    assert row(text, title)[1:] == ["1.80 x", "≤ 2 / 1.5 x", "pass"]
+    title = "node A to node B / one server alone: messages per second, pipelined to 20"
+    assert row(text, title)[1:] == ["0.83 x", "≥ 0.6 / 0.8 x", "goal"]
+    assert row(text, "thousand messages per second, pipelined")[3] == "50.0 [50.0-50.0]"
+
+
+def test_page_compares_with_the_release_before_in_pairs_of_runs(figures: Figures) -> None:
+    # The machine becomes slower during the run, and both servers with it.
+    for scenario in release_before.SCENARIOS:
+        for before, now in ((400, 396), (200, 198), (100, 99)):
+            figures.add(scenario, "before", "per_cpu_second", before)
+            figures.add(scenario, "now", "per_cpu_second", now)
+    title = "without Redis / the release before: deliveries per CPU second, mean of all scenarios"
+    assert row(page(figures), title)[1:] == ["0.99 x", "≥ 0.98 x", "goal"]
+
+
+@pytest.mark.parametrize(
+    ("authors", "late"),
+    [([1, 1, 2, 2, 3], 0), ([1, 2, 1, 2], 2), ([1, 2, 2, 1, 1], 2), ([], 0)],
+)
+def test_messages_after_those_of_a_newer_session_are_late(authors: list[int], late: int) -> None:
+    assert count_late(authors) == late
 
 
 def test_template_can_hold_the_ratio_of_any_two_servers(figures: Figures) -> None:
