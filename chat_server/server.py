@@ -21,10 +21,18 @@ from chat_server.access import (
     Rejection,
 )
 from chat_server.account_reload import AccountReload
-from chat_server.accounts import AccountStore, HashPool, Rehasher, VerifiedPasswords
+from chat_server.accounts import (
+    AccountsInUse,
+    AccountStore,
+    HashPool,
+    Rehasher,
+    SharedAccountStore,
+    VerifiedPasswords,
+)
 from chat_server.addresses import is_within
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
+from chat_server.cluster_node import ClusterNode
 from chat_server.config import Config
 from chat_server.core import Hub, PresenceLimit, now_microseconds
 from chat_server.delivery import Dispatcher, Outbox, TextEncoder
@@ -34,6 +42,7 @@ from chat_server.net import (
     CertificateError,
     Endpoint,
     ServerCertificate,
+    bind,
     enable_keepalive,
     endpoints,
     listen,
@@ -58,11 +67,13 @@ class ChatServer:
     def __init__(
         self,
         config: Config,
-        accounts: AccountStore,
+        accounts: AccountsInUse,
         log: EventLog,
         clock: Callable[[], int] = now_microseconds,
     ) -> None:
-        """`clock`: microseconds since the epoch, for stamps and retention."""
+        """`accounts`: by `open_accounts`. `clock`: microseconds since the epoch, for stamps and
+        retention. Raises `JoinError` if a setting for Redis cannot be used.
+        """
         self._config = config
         self._accounts = accounts
         self._log = log
@@ -73,6 +84,10 @@ class ChatServer:
         self._history_problem: str | None = None
         """Why there is no history though it was configured."""
         self._unread_notifier: UnreadNotifier | None = None
+        self._node: ClusterNode | None = None
+        """None: this server is the only one."""
+        if isinstance(accounts, SharedAccountStore):
+            self._node = ClusterNode(config, accounts, log, self._delivery)
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
@@ -110,7 +125,12 @@ class ChatServer:
             rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log, authenticator.remember),
             log=log,
         )
-        self._account_reload = AccountReload(self._services, accounts, None, self.report_exposure)
+        self._account_reload: AccountReload | None = None
+        """None: the accounts are in no file, see `SharedAccountStore`."""
+        if isinstance(accounts, AccountStore):
+            self._account_reload = AccountReload(
+                self._services, accounts, None, self.report_exposure
+            )
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._is_public = False
@@ -172,7 +192,7 @@ class ChatServer:
         sessions, rooms = services.hub.sizes()
         backlog, lagging = services.delivery.backlog()
         history = HistorySnapshot() if self._history is None else self._history.measure()
-        return MetricsSnapshot(
+        snapshot = MetricsSnapshot(
             sessions=sessions,
             rooms=rooms,
             connections=self.client_count,
@@ -193,15 +213,24 @@ class ChatServer:
             history_bytes=history.size,
             history_pages=history.pages,
             history_searches_cut=history.searches_cut,
-            history_degraded=int(self.degradation() is not None),
+            history_degraded=int(self._history_degradation() is not None),
         )
+        return snapshot if self._node is None else self._node.measured(snapshot)
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
         """Call `observe` with the seconds that each fan-out takes."""
         self._delivery.time_fan_out(observe)
 
     def health_problem(self) -> str | None:
-        """Return why the server cannot serve, or None. Any thread may call it; never blocks."""
+        """Return why clients should use another server, or None. Any thread; never blocks."""
+        problem = self.defect()
+        return problem if problem or self._node is None else self._node.health_problem()
+
+    def defect(self) -> str | None:
+        """Return why only a restart helps, or None. Any thread may call it; never blocks.
+
+        Not while Redis is away: what waits for it would be lost.
+        """
         if self._stopping:
             return "the server is stopping"
         notifier = self._unread_notifier
@@ -217,10 +246,14 @@ class ChatServer:
         return None
 
     def degradation(self) -> str | None:
-        """Return why the history does not work as it should, or None. The chat works.
+        """Return what does not work as it should, or None. The chat works, and may be slow.
 
         Any thread may call it; never blocks.
         """
+        problem = None if self._node is None else self._node.degradation()
+        return problem or self._history_degradation()
+
+    def _history_degradation(self) -> str | None:
         if self._history is None:
             return self._history_problem
         return self._history.degradation()
@@ -230,14 +263,17 @@ class ChatServer:
 
         `targets`: the result of `endpoints`, if the caller had to know it before; else it is
         resolved here. Raises `ListenError` if an address cannot be listened on,
-        `CertificateError`, `HistoryInUseError` if another server uses the history file, and
-        `RuntimeError` if the system refuses more threads.
+        `CertificateError`, `HistoryInUseError` if another server uses the history file, `JoinError`
+        and `UsersFileError` if the server cannot take part with others, and `RuntimeError` if the
+        system refuses more threads.
         """
         try:
             self._start(targets)
         except BaseException:
             for listener in self._listeners:
                 listener.close()
+            if self._node is not None:
+                self._node.leave()
             if self._history is not None:
                 self._history.stop()  # so another server can use the file
             raise
@@ -249,16 +285,25 @@ class ChatServer:
         if any(endpoint.encrypted for endpoint in targets):
             self._certificate = self._load_certificate()
         backlog = self._config.tuning.listen_backlog
-        self._listeners, skipped = open_all(targets, lambda endpoint: listen(endpoint, backlog))
+        # With other servers, a client would wait until this one has read their log. But the port
+        # must be its own before that, or a second server of this name would replace the first.
+        self._listeners, skipped = open_all(
+            targets, bind if self._node else lambda endpoint: listen(endpoint, backlog)
+        )
         for endpoint, error in skipped.items():
             self._log.not_listening(endpoint.host, str(error))
         self.report_exposure()
-        for name in sorted(self._config.operators):
-            if not self._accounts.is_active(name):
-                self._log.operator_without_account(name)
+        if self._node is None:
+            self._report_missing_operators()
         self._update_switch_interval(0)
         threading.stack_size(self._config.tuning.stack_size)
         self._open_history()
+        if self._node is not None:
+            self._node.join(self._hub, self._history, is_public=self._is_public)
+            self._report_missing_operators()
+            for listener in self._listeners:
+                listener.setblocking(False)
+                listener.listen(backlog)
         self._services.hash_pool.start()
         self._delivery.start()
         self._presence_timer.start(self._hub)
@@ -266,10 +311,19 @@ class ChatServer:
             self._unread_notifier.start()
         self._acceptor.start(self._listeners)
 
+    def _report_missing_operators(self) -> None:
+        for name in sorted(self._config.operators):
+            if not self._accounts.is_active(name):
+                self._log.operator_without_account(name)
+
     def _open_history(self) -> None:
         """Open the history and start to store. The last step that can fail: it creates a file."""
+        # The accounts of other servers are not known yet. `ClusterNode.join` matches them.
+        accounts = (
+            self._accounts.creation_times if self._node is None else self._node.creation_times
+        )
         history, self._history_problem = open_history(
-            self._config, self._accounts.creation_times, self._log, self._clock
+            self._config, accounts, self._log, self._clock
         )
         if history is None:
             return
@@ -281,9 +335,10 @@ class ChatServer:
         self._services = replace(
             self._services, history=history, notify_unread_on=self._unread_notifier.notify
         )
-        self._account_reload = AccountReload(
-            self._services, self._accounts, history, self.report_exposure
-        )
+        if isinstance(self._accounts, AccountStore):
+            self._account_reload = AccountReload(
+                self._services, self._accounts, history, self.report_exposure
+            )
         history.start()
 
     def report_exposure(self) -> None:
@@ -313,8 +368,15 @@ class ChatServer:
         self._reported_exposure = set(found)
 
     def reload_accounts(self) -> None:
-        """Read the users file again if it has changed. See `AccountReload`. Main thread."""
-        self._account_reload.run()
+        """Read the users file again if it has changed. See `AccountReload`. Main thread.
+
+        With other servers, forget what belonged to accounts that the log has changed.
+        """
+        if self._account_reload is not None:
+            self._account_reload.run()
+        if self._node is not None:
+            self._services.authenticator.accounts_changed()
+            self._node.check_users_file()
 
     def reload_certificate(self) -> None:
         """Read the certificate again, for new connections. Open connections keep the old one.
@@ -371,6 +433,8 @@ class ChatServer:
         until = time.monotonic() + _JOIN_SECONDS
         for thread in clients.values():
             thread.join(max(0.0, until - time.monotonic()))
+        if self._node is not None:
+            self._node.leave()  # behind the last line of every client
         self._presence_timer.stop()
         if self._unread_notifier is not None:
             self._unread_notifier.stop()

@@ -10,7 +10,7 @@ from chat_server.accounts.edits import (
     NoSuchAccountError,
     check_new_name,
 )
-from chat_server.accounts.exposure import exposure_problems
+from chat_server.accounts.exposure import demo_password_problem, exposure_problems
 from chat_server.accounts.fair_queue import Priority, Turn
 from chat_server.accounts.file_editor import (
     add_account,
@@ -26,7 +26,7 @@ from chat_server.accounts.hash_pool import CheckStatus, HashPool, default_worker
 from chat_server.accounts.password_generator import generate_password
 from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.rehash import Rehasher
-from chat_server.accounts.shared_store import SharedAccountStore
+from chat_server.accounts.shared_store import SharedAccountStore, open_accounts
 from chat_server.accounts.store import AccountStore
 from chat_server.accounts.verified_passwords import VerifiedPasswords
 
@@ -53,12 +53,14 @@ __all__ = [
     "check_new_name",
     "create_demo_accounts",
     "default_workers",
+    "demo_password_problem",
     "disable_account",
     "enable_account",
     "exposure_problems",
     "generate_password",
     "hash_password",
     "load_or_empty",
+    "open_accounts",
     "read_accounts",
     "remove_account",
     "rename_account",

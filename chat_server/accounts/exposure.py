@@ -22,17 +22,25 @@ def exposure_problems(path: Path, accounts: Accounts) -> Iterator[str]:
 
     Blocks on the disk, and for as long as a login if demo accounts are present.
     """
-    names = accounts_with_demo_password(accounts)
-    if names:
-        yield (
-            f"the publicly known demo password is still set for {', '.join(names)}; a server that"
-            " others can reach must not use it: change it with chat-server users passwd NAME, or"
-            " remove the account"
-        )
+    demo = demo_password_problem(accounts)
+    if demo is not None:
+        yield demo
     for problem in users_file_mode_problems(path):
         is_users_file = problem.path in (Path(os.path.realpath(path)), Path(os.path.abspath(path)))
         where = "" if is_users_file else f"{one_line(str(problem.path))}: "
         yield f"{where}{problem.why}; {problem.cure}"
+
+
+def demo_password_problem(accounts: Accounts) -> str | None:
+    """Return that accounts have the demo password, or None. Blocks like a login if some do."""
+    names = accounts_with_demo_password(accounts)
+    if not names:
+        return None
+    return (
+        f"the publicly known demo password is still set for {', '.join(names)}; a server that"
+        " others can reach must not use it: change it with chat-server users passwd NAME, or"
+        " remove the account"
+    )
 
 
 def users_file_mode_problems(path: Path) -> list[ModeProblem]:

@@ -17,6 +17,7 @@ from chat_server.accounts.accounts_in_use import AccountsInUse
 from chat_server.accounts.file_format import UsersFileError
 from chat_server.accounts.file_reader import file_versions
 from chat_server.accounts.store import AccountStore
+from chat_server.config import Config
 from chat_server.core import BackplaneUnavailableError, requests
 from chat_server.strict_modes import ModeProblem
 
@@ -142,6 +143,18 @@ class SharedAccountStore(AccountsInUse):
     def mode_problems(self) -> list[ModeProblem]:
         """Return nothing: the accounts are in no file."""
         return []
+
+
+def open_accounts(
+    config: Config, validate: Callable[[Accounts], str | None] | None = None
+) -> AccountsInUse:
+    """Return the accounts of a server with this configuration. See the two stores.
+
+    Raises `UsersFileError` if it is the only server and the users file cannot be used.
+    """
+    if config.redis is None:
+        return AccountStore(config.users, validate)
+    return SharedAccountStore(config.users, validate)
 
 
 def records_of_accounts(accounts: Accounts) -> dict[str, requests.AccountRecord]:

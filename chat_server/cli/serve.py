@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from chat_server.accounts import Accounts, AccountStore, UsersFileError, exposure_problems
+from chat_server.accounts import Accounts, UsersFileError, exposure_problems, open_accounts
 from chat_server.cli import systemd, thread_dump
 from chat_server.cli.preflight import metrics_port_problem
+from chat_server.cluster_node import JoinError
 from chat_server.config import Config
 from chat_server.core import reload_time_zone
 from chat_server.history import HistoryInUseError
@@ -24,6 +25,15 @@ from chat_server.strict_modes import mode_problems
 
 if TYPE_CHECKING:
     from chat_server.observability import MetricsServer
+
+_START_ERRORS: Final = (
+    CertificateError,
+    HistoryInUseError,
+    JoinError,
+    ListenError,
+    UsersFileError,
+)
+"""Their texts are for the operator."""
 
 _STOP: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -47,11 +57,10 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
         if public and config.config_file is not None:
             for problem in mode_problems(config.config_file):
                 raise click.UsageError(str(problem))
-        server = ChatServer(
-            config, AccountStore(config.users, reject_exposed if public else None), log
-        )
+        accounts = open_accounts(config, reject_exposed if public else None)
+        server = ChatServer(config, accounts, log)
         server.start(targets)
-    except (UsersFileError, CertificateError, ListenError, HistoryInUseError) as error:
+    except _START_ERRORS as error:
         raise click.UsageError(str(error)) from error
     except RuntimeError as error:
         raise click.UsageError(f"can't start: {error}") from error
@@ -93,7 +102,7 @@ def serve(config: Config, *, until_stdin_ends: bool = False) -> None:
             break
         reload_time_zone()
         server.reload_accounts()
-        if watchdog and server.health_problem() is None:
+        if watchdog and server.defect() is None:
             systemd.notify(systemd.ALIVE)
     for number in (*_STOP, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once

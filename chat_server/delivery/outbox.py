@@ -147,6 +147,12 @@ class Outbox:
         """True if a deadline is running: the client lags, or its last line is not sent yet."""
         return self.state is OutboxState.FINISHING or self.backlog > self.lag_threshold
 
+    def is_gone(self) -> bool:
+        """Return whether the client can receive nothing more. Any thread; never blocks."""
+        with self._lock:
+            ended = self.state in (OutboxState.ABORTED, OutboxState.CLOSED)
+            return ended or self._stream.peer_is_gone()
+
     def wake(self) -> None:
         """Shut down both directions, so that the client's own thread stops reading. Any thread."""
         with self._lock:

@@ -26,7 +26,7 @@ _AHEAD_SECONDS: Final = 60
 
 def open_history(
     config: Config,
-    accounts: Callable[[], Mapping[str, str | None]],
+    accounts: Callable[[], Mapping[str, str | None] | None],
     log: EventLog,
     clock: Callable[[], int] = now_microseconds,
     open_store: Callable[[Path], Store] | None = None,
@@ -34,7 +34,8 @@ def open_history(
     """Open the history of a server that starts. Return it, or None and why it is off.
 
     It is off by configuration, without a reason, or if its file cannot be used, which is logged:
-    the chat goes on without history. A damaged file is set aside, and a new one begins. Raises
+    the chat goes on without history. A damaged file is set aside, and a new one begins.
+    `accounts()`: all accounts with their creation times, or None while they are not known. Raises
     `HistoryInUseError` if another server uses the file.
     """
     if config.history is None:
@@ -64,7 +65,7 @@ def _open(
     service: HistoryService,
     file: HistoryFile,
     open_store: Callable[[Path], Store],
-    accounts: Callable[[], Mapping[str, str | None]],
+    accounts: Callable[[], Mapping[str, str | None] | None],
     log: EventLog,
     clock: Callable[[], int],
 ) -> None:
@@ -86,7 +87,7 @@ def _open(
 def _prepared(
     file: HistoryFile,
     open_store: Callable[[Path], Store],
-    accounts: Callable[[], Mapping[str, str | None]],
+    accounts: Callable[[], Mapping[str, str | None] | None],
     clock: Callable[[], int],
 ) -> Store:
     file.remove_stale_companions()

@@ -34,7 +34,7 @@ class RecoverableStore:
         self,
         file: HistoryFile,
         open_store: Callable[[Path], Store],
-        accounts: Callable[[], Mapping[str, str | None]],
+        accounts: Callable[[], Mapping[str, str | None] | None],
         readers: ReaderPool,
         health: Health,
         log: EventLog,
@@ -142,7 +142,8 @@ class RecoverableStore:
         self._file.remove_stale_companions()
         store = self._open_store(self._file.path)
         try:
-            store.start(self._live.accounts(self._accounts()))
+            current = self._accounts()
+            store.start(None if current is None else self._live.accounts(current))
             carried = self._live.records()
             if carried:
                 store.apply(carried)

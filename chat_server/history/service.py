@@ -69,7 +69,7 @@ class HistoryService:
         config: Config,
         file: HistoryFile,
         open_store: Callable[[Path], Store],
-        accounts: Callable[[], Mapping[str, str | None]],
+        accounts: Callable[[], Mapping[str, str | None] | None],
         log: EventLog,
         clock: Callable[[], int] = now_microseconds,
     ) -> None:
@@ -160,7 +160,9 @@ class HistoryService:
         """Forget accounts that were removed and created again. After what the hub recorded."""
         # The accounts of now: by the time the writer comes to it, an account may have another name,
         # and would look as if it were removed.
-        self._queue.append(records.AccountsChanged(dict(self._accounts())))
+        accounts = self._accounts()
+        if accounts is not None:
+            self._queue.append(records.AccountsChanged(dict(accounts)))
 
     # History, for the hub
 

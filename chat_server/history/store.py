@@ -190,11 +190,11 @@ class Store(Protocol):
     def saved_state(self) -> SavedState:
         """Return the state for a hub that starts. Call `start` before."""
 
-    def start(self, accounts: Mapping[str, str | None]) -> list[str]:
+    def start(self, accounts: Mapping[str, str | None] | None) -> list[str]:
         """Prepare the store for a server that starts.
 
         Visits that a crash left open end as not orderly. `accounts` and the result: see
-        `match_accounts`.
+        `match_accounts`. None: the accounts are not known yet, and a record matches them later.
         """
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.accounts.store import AccountStore
+from chat_server.accounts import open_accounts
 from chat_server.config import Config, Tuning
 from chat_server.core import now_microseconds
 from chat_server.observability.event_log import EventLog
@@ -25,9 +25,7 @@ class RunningServer:
     def __init__(self, config: Config, clock: Callable[[], int] = now_microseconds) -> None:
         self.log = io.StringIO()
         self.config = config
-        self.server = ChatServer(
-            config, AccountStore(config.users), EventLog(self.log, "debug"), clock
-        )
+        self.server = ChatServer(config, open_accounts(config), EventLog(self.log, "debug"), clock)
         self.server.start()
         self.port = self.server.port
         self._clients: list[WireClient] = []

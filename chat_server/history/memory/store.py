@@ -61,14 +61,14 @@ class MemoryStore:
             dict(self._state.log_numbers),
         )
 
-    def start(self, accounts: Mapping[str, str | None]) -> list[str]:
+    def start(self, accounts: Mapping[str, str | None] | None) -> list[str]:
         """End the visits that a crash left open, and match the accounts."""
         newest = self._state.newest
         for account in self._state.accounts:
             if any(visit.is_open for visit in account.visits.values()):
                 for room in account.visits:
                     self._end_visit(records.VisitEnded(account.name, room, newest, False))
-        return self.match_accounts(accounts)
+        return [] if accounts is None else self.match_accounts(accounts)
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
         """Forget the accounts that are missing or were created at another time."""

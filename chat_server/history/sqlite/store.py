@@ -123,11 +123,11 @@ class SqliteStore:
             numbers,
         )
 
-    def start(self, accounts: Mapping[str, str | None]) -> list[str]:
+    def start(self, accounts: Mapping[str, str | None] | None) -> list[str]:
         """End the visits that a crash left open, and match the accounts."""
         with self._transaction():
             end_open_visits(self._connection)
-        return self.match_accounts(accounts)
+        return [] if accounts is None else self.match_accounts(accounts)
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
         """Forget the accounts that are missing or were created at another time."""

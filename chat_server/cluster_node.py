@@ -1,0 +1,145 @@
+"""This server as one of several: its part of the log that they share, and their accounts.
+
+The package `backplane` is loaded only when a node is created: without `--redis` nothing of Redis is
+imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from chat_server.accounts import SharedAccountStore, UsersFileError, demo_password_problem
+from chat_server.config import Config
+from chat_server.core import Hub, Replica
+from chat_server.delivery import Dispatcher, Outbox
+from chat_server.history import HistoryService
+from chat_server.observability import EventLog, MetricsSnapshot
+
+if TYPE_CHECKING:
+    from chat_server.backplane import RedisBackplane
+
+
+class JoinError(Exception):
+    """The server cannot take part. The text is one line that says what to do."""
+
+
+class ClusterNode:
+    """One server of several. The main thread calls the methods, unless they say otherwise."""
+
+    def __init__(
+        self,
+        config: Config,
+        accounts: SharedAccountStore,
+        log: EventLog,
+        delivery: Dispatcher,
+    ) -> None:
+        """Connect to nothing yet. Raises `JoinError` if a setting cannot be used."""
+        from chat_server.backplane import (
+            RedisBackplane,
+            RedisSettings,
+            RedisSettingsError,
+            parse_redis_url,
+        )
+
+        assert config.redis is not None
+        try:
+            url = parse_redis_url(config.redis)
+        except RedisSettingsError as error:
+            raise JoinError(str(error)) from error
+        self._config = config
+        self._accounts = accounts
+        self._log = log
+        self._url = str(url)
+        self._has_joined = False
+        self._name = config.node or _default_name(config)
+        self.backplane: RedisBackplane[Outbox] = RedisBackplane(
+            RedisSettings(url, config.redis_password_file, config.redis_ca),
+            self._name,
+            log.cluster,
+            config.tuning,
+            batch=delivery.batch,
+            accounts=accounts.records,
+            is_gone=Outbox.is_gone,
+        )
+        """Puts the requests of this server's sessions in order with those of all others."""
+        accounts.use_log(self.backplane.change_account)
+
+    def creation_times(self) -> dict[str, str | None] | None:
+        """Return when each account was created. None: the accounts of the log are not known yet.
+
+        Any thread.
+        """
+        return self._accounts.creation_times() if self._has_joined else None
+
+    def join(self, hub: Hub[Outbox], history: HistoryService | None, *, is_public: bool) -> None:
+        """Bring the hub to the state of the log, and take part from now on.
+
+        `history` is started already. `is_public`: others can reach the server. Raises `JoinError`,
+        and `UsersFileError` if this server is the first one and cannot use its users file.
+        """
+        from chat_server.backplane import BackplaneError
+
+        try:
+            self.backplane.start(cast(Replica, hub))
+        except BackplaneError as error:
+            raise JoinError(str(error)) from error
+        accounts = self._accounts.accounts
+        problem = demo_password_problem(accounts) if is_public else None
+        if problem is not None:
+            raise UsersFileError(f"the accounts in {self._url}: {problem}")
+        self._has_joined = True
+        if history is not None:
+            history.accounts_changed()
+        self._log.cluster.cluster_joined(self._name, self._url)
+        if not self._accounts.is_from_log:
+            count = len(accounts.all_hashes)
+            self._log.cluster.users_imported(str(self._config.users), count)
+
+    def leave(self) -> None:
+        """Send what waits, and end this server's sessions for the others. Also if `join` failed."""
+        self.backplane.stop()
+
+    def check_users_file(self) -> None:
+        """Log once if the users file has changed, which has no effect."""
+        if self._accounts.users_file_has_changed():
+            self._log.cluster.users_not_read(str(self._config.users))
+
+    def health_problem(self) -> str | None:
+        """Return why other servers should serve the clients, or None. Any thread."""
+        seconds = self.backplane.away_seconds()
+        if seconds < self._config.tuning.redis_unhealthy_seconds:
+            return None
+        return f"the other servers have been unreachable for {seconds:.0f} s"
+
+    def degradation(self) -> str | None:
+        """Return that messages wait for the other servers, or None. Any thread."""
+        if self.backplane.away_seconds() < self._config.tuning.redis_notice_seconds:
+            return None
+        return "the other servers are unreachable; messages wait"
+
+    def measured(self, snapshot: MetricsSnapshot) -> MetricsSnapshot:
+        """Return the snapshot with the numbers of the log. Any thread."""
+        now = self.backplane.measure()
+        return replace(
+            snapshot,
+            redis_entries_written=now.entries_written,
+            redis_entries_read=now.entries_read,
+            redis_lag_seconds=now.lag_seconds,
+            redis_queue_entries=now.queue_entries,
+            redis_queue_bytes=now.queue_bytes,
+            redis_nodes=now.leases,
+            redis_resends=now.resends,
+            redis_reconnects=now.reconnects,
+            redis_away_seconds=now.seconds_away,
+            redis_away_seconds_total=now.seconds_away_total,
+        )
+
+
+def _default_name(config: Config) -> str:
+    """Return the host name and the port, or something else that is unique if that is 0."""
+    host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname()).strip("._-")[:48] or "server"
+    return f"{host}:{config.port or f'pid-{os.getpid()}'}"
