@@ -18,7 +18,7 @@ from chat_server.authenticator import (
 from chat_server.client_input import ClientInput
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
-from chat_server.core import RejectReason, Session
+from chat_server.core import BackplaneUnavailableError, RejectReason, Session
 from chat_server.delivery import Outbox
 from chat_server.escape import format_address
 from chat_server.orderly_end import received_to
@@ -209,8 +209,12 @@ class ClientHandler:
             self._reject(replies.SERVER_FULL)
             return None
         available = commands.available_commands(is_operator, services.history)
-        with services.delivery.batch():
-            session = services.hub.log_in(user, self.outbox, available, self._host)
+        try:
+            with services.delivery.batch():
+                session = services.hub.log_in(user, self.outbox, available, self._host)
+        except BackplaneUnavailableError:
+            self._reject(replies.SERVERS_UNREACHABLE)
+            return None
         if session is not None:
             services.authenticator.session_started(user)
         else:
@@ -290,6 +294,7 @@ class ClientHandler:
             self._input.read()
         if self._input.ends_within_line():
             # Rejected: its meaning may differ from that of the full line.
+            context.settle()
             with services.delivery.batch():
                 context.reject(RejectReason.LINE_TRUNCATED)
 
@@ -324,20 +329,20 @@ class ClientHandler:
         The run is published before a reply to a later line, so that the order stays.
         """
         if isinstance(raw, OversizeLine):
-            self._publish(context, run)
+            self._settle(context, run)
             context.reject(RejectReason.LINE_TOO_LONG)
             return None
         try:
             line = decode_line(raw)
         except UnicodeDecodeError:
-            self._publish(context, run)
+            self._settle(context, run)
             context.reject(RejectReason.LINE_NOT_UTF8)
             return None
         parsed = parse_client_line(line)
         if isinstance(parsed, TextLine):
             return published_form(parsed.text)
         if parsed is not None:
-            self._publish(context, run)
+            self._settle(context, run)
             commands.execute(context, parsed)
             context.batch.throttle_replies()
         return None
@@ -348,6 +353,11 @@ class ClientHandler:
         if run:
             context.batch.add(context.services.hub.publish(context.session, run))
             run.clear()
+
+    def _settle(self, context: CommandContext, run: list[str]) -> None:
+        """Publish a run, and wait until it and earlier ones are applied: a reply follows."""
+        self._publish(context, run)
+        context.settle()
 
     def _wait_for_token(self, session: Session[Outbox], seconds: float) -> bool:
         """Wait for `seconds`. Return False at once if the remaining lines are dropped.

@@ -94,7 +94,7 @@ class ChatServer:
             accounts.is_active,
             clock,
             may_be_followed=accounts.exists,
-            is_banned=bans.is_banned,
+            bans=bans,
             presence_limit=PresenceLimit(
                 config.tuning.presence_burst,
                 config.tuning.presence_seconds,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from chat_server.addresses import rate_limit_key
 
@@ -26,12 +26,19 @@ class BanList:
     """The bans in force.
 
     Any thread may call it, also while it holds the hub's lock. Its lock is a leaf.
+
+    Most methods take `now`, the time of the log that several servers share: so all of them decide
+    the same. Then the list's own clock only says how much of a ban is left, and a ban is removed
+    by nothing but the log.
     """
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, max_bans: int = MAX_BANS
     ) -> None:
-        """`clock` returns monotonic seconds. `max_bans` bounds each of the two tables."""
+        """`clock` returns seconds: monotonic ones, or with a shared log those since the epoch.
+
+        `max_bans` bounds each of the two tables.
+        """
         self._clock = clock
         self._max_bans = max_bans
         self._lock = threading.Lock()
@@ -39,44 +46,81 @@ class BanList:
         self._accounts: dict[bytes | str, float] = {}
         self._addresses: dict[bytes | str, float] = {}
 
-    def ban_account(self, user: str, seconds: float | None) -> bool:
+    def ban_account(self, user: str, seconds: float | None, now: float | None = None) -> bool:
         """Ban the canonical `user`. This replaces an earlier ban.
 
         Return False, with nothing changed, if there are too many bans.
         """
-        return self._ban(self._accounts, user, seconds)
+        return self._ban(self._accounts, user, seconds, now)
 
-    def ban_address(self, address: str, seconds: float | None) -> bool:
+    def ban_address(self, address: str, seconds: float | None, now: float | None = None) -> bool:
         """Ban `address`; for IPv6, its whole /64. Otherwise like `ban_account`."""
-        return self._ban(self._addresses, rate_limit_key(address), seconds)
+        return self._ban(self._addresses, rate_limit_key(address), seconds, now)
 
-    def unban_account(self, user: str) -> bool:
+    def unban_account(self, user: str, now: float | None = None) -> bool:
         """End the ban of the canonical `user`. Return False if there was none."""
-        return self._unban(self._accounts, user)
+        return self._unban(self._accounts, user, now)
 
-    def unban_address(self, address: str) -> bool:
+    def unban_address(self, address: str, now: float | None = None) -> bool:
         """End the ban of `address`. Return False if there was none."""
-        return self._unban(self._addresses, rate_limit_key(address))
+        return self._unban(self._addresses, rate_limit_key(address), now)
+
+    @staticmethod
+    def covers(address: str, host: str) -> bool:
+        """Return True if a ban of `address` covers `host`."""
+        return rate_limit_key(address) == rate_limit_key(host)
 
     def account_ban(self, user: str) -> Ban | None:
         """Return the ban of the canonical `user`, or None."""
-        return self._look_up(self._accounts, user)
+        return self._look_up(self._accounts, user, None)
 
     def address_ban(self, address: str) -> Ban | None:
         """Return the ban of `address`, or None."""
         if not self._addresses:  # almost always
             return None
-        return self._look_up(self._addresses, rate_limit_key(address))
+        return self._look_up(self._addresses, rate_limit_key(address), None)
 
-    def is_banned(self, user: str, address: str) -> bool:
+    def is_banned(self, user: str, address: str, now: float | None = None) -> bool:
         """Return True if the canonical `user` or `address` is banned."""
-        return self.account_ban(user) is not None or self.address_ban(address) is not None
+        if self._look_up(self._accounts, user, now) is not None:
+            return True
+        if not self._addresses:  # almost always
+            return False
+        return self._look_up(self._addresses, rate_limit_key(address), now) is not None
+
+    def export(self, now: float) -> dict[str, list[list[Any]]]:
+        """Return the bans in force for a snapshot, as JSON holds them: what, and when it ends."""
+        with self._lock:
+            return {
+                name: sorted(
+                    [_text_of(key), None if until == inf else until]
+                    for key, until in table.items()
+                    if until > now
+                )
+                for name, table in self._tables().items()
+            }
+
+    def load(self, exported: Mapping[str, Any]) -> None:
+        """Replace all bans by those of a snapshot."""
+        with self._lock:
+            for name, table in self._tables().items():
+                table.clear()
+                for text, until in exported[name]:
+                    table[_key_of(text)] = inf if until is None else until
+
+    def _tables(self) -> dict[str, dict[bytes | str, float]]:
+        return {"accounts": self._accounts, "addresses": self._addresses}
 
     def _ban(
-        self, table: dict[bytes | str, float], key: bytes | str, seconds: float | None
+        self,
+        table: dict[bytes | str, float],
+        key: bytes | str,
+        seconds: float | None,
+        now: float | None,
     ) -> bool:
         with self._lock:
-            now = self._clock()
+            if now is None:
+                now = self._clock()
             if key not in table and len(table) >= self._max_bans:
                 for expired in [other for other, until in table.items() if until <= now]:
                     del table[expired]
@@ -85,17 +129,26 @@ class BanList:
             table[key] = inf if seconds is None else now + seconds
             return True
 
-    def _unban(self, table: dict[bytes | str, float], key: bytes | str) -> bool:
+    def _unban(self, table: dict[bytes | str, float], key: bytes | str, now: float | None) -> bool:
         with self._lock:
-            return table.pop(key, 0.0) > self._clock()
+            return table.pop(key, 0.0) > (self._clock() if now is None else now)
 
-    def _look_up(self, table: dict[bytes | str, float], key: bytes | str) -> Ban | None:
+    def _look_up(
+        self, table: dict[bytes | str, float], key: bytes | str, now: float | None
+    ) -> Ban | None:
+        # An expired ban stays until its place is needed: then the log says what the time is.
         with self._lock:
             until = table.get(key)
             if until is None:
                 return None
-            left = until - self._clock()
-            if left <= 0:
-                del table[key]
-                return None
-            return Ban(None if until == inf else left)
+            left = until - (self._clock() if now is None else now)
+            return None if left <= 0 else Ban(None if until == inf else left)
+
+
+def _text_of(key: bytes | str) -> str:
+    """Return a key as JSON can hold it. No user's name contains a slash."""
+    return key if isinstance(key, str) else f"/{key.hex()}"
+
+
+def _key_of(text: str) -> bytes | str:
+    return bytes.fromhex(text[1:]) if text.startswith("/") else text

@@ -38,6 +38,13 @@ class CommandContext:
         """Whether the user may use the commands of operators."""
         return self.session.user in self.services.config.operators
 
+    def settle(self) -> None:
+        """Wait until the messages that the client sent before are applied: replies follow them."""
+        hub = self.services.hub
+        if hub.is_shared:
+            self.batch.flush()  # earlier outputs must not wait for the other servers
+            hub.settle(self.session)
+
     def reply(self, reply: values.HubReply) -> None:
         """Reply to the session."""
         self.services.hub.reply(self.session, reply)

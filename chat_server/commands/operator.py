@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chat_server.addresses import LOOPBACK, format_block, overlaps, rate_limit_key
 from chat_server.commands.context import CommandContext
-from chat_server.core import EndCause, EndNotice, RejectReason, values
+from chat_server.core import BanResult, RejectReason, values
 from chat_server.wire import canonical_name, operator_replies
 
 
@@ -20,8 +20,10 @@ def kick(context: CommandContext, arguments: tuple[str, ...]) -> None:
     name, *given = arguments
     reason = given[0] if given else ""
     user = canonical_name(name)
-    notice = EndNotice(EndCause.KICKED, reason)
-    if user is None or not context.hub.end_sessions([user], notice):
+    is_done = user is not None and context.hub.kick(context.session, user, reason)
+    if is_done is None:
+        return
+    if not is_done or user is None:
         context.reject(RejectReason.NOT_LOGGED_IN, user or name)
         return
     context.services.log.kicked(context.session.user, user, reason)
@@ -52,12 +54,12 @@ def ban(context: CommandContext, arguments: tuple[str, ...]) -> None:
 def unban(context: CommandContext, arguments: tuple[str, ...]) -> None:
     """End the ban of the user or the address that the argument names."""
     (name,) = arguments
-    bans = context.services.bans
+    hub, session = context.hub, context.session
     user, block = canonical_name(name), format_block(name)
     # No look at the accounts: a ban may outlive the account in the users file.
-    if user is not None and bans.unban_account(user):
+    if user is not None and hub.unban(session, user=user):
         unbanned = user
-    elif block is not None and bans.unban_address(block.removesuffix("/64")):
+    elif block is not None and hub.unban(session, address=block.removesuffix("/64")):
         unbanned = block
     else:
         context.reject(RejectReason.NOT_BANNED, name)
@@ -88,15 +90,7 @@ def _ban_account(context: CommandContext, user: str, minutes: int | None) -> Non
     if user in services.config.operators:
         context.reject(RejectReason.BAN_OF_OPERATOR, user)
         return
-    # The ban comes before the end of the session. So a login in progress reaches the hub either
-    # before the session is ended here, or after the ban, and then the hub rejects it.
-    if not services.bans.ban_account(user, _seconds(minutes)):
-        context.reject(RejectReason.TOO_MANY_BANS)
-        return
-    notice = EndNotice(EndCause.ACCOUNT_BANNED, minutes=minutes)
-    logged_out = context.hub.end_sessions([user], notice)
-    services.log.banned(context.session.user, user, minutes, logged_out)
-    context.reply(values.BanStarted(user, minutes))
+    _finish(context, context.hub.ban_account(context.session, user, minutes), user, minutes)
 
 
 def _ban_address(context: CommandContext, formatted: str, minutes: int | None) -> None:
@@ -113,14 +107,18 @@ def _ban_address(context: CommandContext, formatted: str, minutes: int | None) -
     if problem is not None:
         context.reject(problem, formatted)
         return
-    if not services.bans.ban_address(address, _seconds(minutes)):
-        context.reject(RejectReason.TOO_MANY_BANS)
+    banned = context.hub.ban_address(context.session, address, minutes)
+    _finish(context, banned, formatted, minutes)
+
+
+def _finish(
+    context: CommandContext, banned: BanResult | None, subject: str, minutes: int | None
+) -> None:
+    """Log a ban and reply. `banned` None: the operator's session has ended."""
+    if banned is None:
         return
-    notice = EndNotice(EndCause.ADDRESS_BANNED, minutes=minutes)
-    logged_out = context.hub.end_sessions_from(lambda host: rate_limit_key(host) == block, notice)
-    services.log.banned(context.session.user, formatted, minutes, logged_out)
-    context.reply(values.BanStarted(formatted, minutes))
-
-
-def _seconds(minutes: int | None) -> float | None:
-    return None if minutes is None else 60.0 * minutes
+    if banned.problem is not None:
+        context.reject(banned.problem, subject)
+        return
+    context.services.log.banned(context.session.user, subject, minutes, banned.logged_out)
+    context.reply(values.BanStarted(subject, minutes))

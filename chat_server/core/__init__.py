@@ -1,16 +1,26 @@
 """The hub: sessions, rooms and subscriptions, and the values that it decides and emits."""
 
-from chat_server.core.backplane import Backplane, BackplaneUnavailableError, Replica
+from chat_server.core.backplane import (
+    AccountTable,
+    Backplane,
+    BackplaneUnavailableError,
+    BanTable,
+    Replica,
+)
 from chat_server.core.clock import now_microseconds, reload_time_zone
 from chat_server.core.hub import Hub
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import Record, SavedState
+from chat_server.core.replica import BanResult
 from chat_server.core.rooms import ReadingPosition, Session
 from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
 
 __all__ = [
+    "AccountTable",
     "Backplane",
     "BackplaneUnavailableError",
+    "BanResult",
+    "BanTable",
     "EndCause",
     "EndNotice",
     "Hub",

@@ -6,10 +6,10 @@ the hub's lock. With other servers it is a log that all of them read, see `chat_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chat_server.core.requests import Entry, Request, RestoreSession, Snapshot
+from chat_server.core.requests import ChangeAccount, Entry, Request, RestoreSession, Snapshot
 from chat_server.core.rooms import Session
 from chat_server.core.values import ReceiverT
 
@@ -40,6 +40,60 @@ class Backplane(Protocol[ReceiverT]):
         """Wait until everything that the session has published is applied, or the session ends."""
 
 
+class AccountTable(Protocol):
+    """The accounts as a part of the replicated state. Called under the hub's lock: never blocks."""
+
+    def is_active(self, name: str) -> bool:
+        """Return whether the canonical `name` has an account that may log in."""
+
+    def exists(self, name: str) -> bool:
+        """Return whether the canonical `name` has an account, disabled or not."""
+
+    def creation_times(self) -> Mapping[str, str | None]:
+        """Return all accounts, with the text of their creation time if known."""
+
+    def apply(self, change: ChangeAccount) -> None:
+        """Apply an entry of the log."""
+
+    def export(self) -> Mapping[str, Any]:
+        """Return the table for a snapshot. Equal tables export the same."""
+
+    def load(self, exported: Mapping[str, Any]) -> None:
+        """Replace the table by one of a snapshot."""
+
+
+class BanTable(Protocol):
+    """The bans as a part of the replicated state. Called under the hub's lock: never blocks.
+
+    `now` is the time of the log in seconds since the epoch. None: the table has its own clock, as
+    without a shared log.
+    """
+
+    def ban_account(self, user: str, seconds: float | None, now: float | None = None) -> bool:
+        """Ban an account. `seconds` None: without an end. Return False if there are too many."""
+
+    def ban_address(self, address: str, seconds: float | None, now: float | None = None) -> bool:
+        """Ban an address, for IPv6 its whole /64. Otherwise like `ban_account`."""
+
+    def unban_account(self, user: str, now: float | None = None) -> bool:
+        """End the ban of an account. Return False if there was none."""
+
+    def unban_address(self, address: str, now: float | None = None) -> bool:
+        """End the ban of an address. Return False if there was none."""
+
+    def covers(self, address: str, host: str) -> bool:
+        """Return whether a ban of `address` covers `host`."""
+
+    def is_banned(self, user: str, address: str, now: float | None = None) -> bool:
+        """Return whether the account or the address is banned."""
+
+    def export(self, now: float) -> Mapping[str, Any]:
+        """Return the bans in force for a snapshot. Equal tables export the same."""
+
+    def load(self, exported: Mapping[str, Any]) -> None:
+        """Replace the table by one of a snapshot."""
+
+
 class Replica(Protocol):
     """What a log needs of the hub. One thread, the reader of the log, calls all methods.
 
@@ -51,6 +105,10 @@ class Replica(Protocol):
 
         Return the result for the client's thread that asked. `is_silent`: change the state alone.
         Its outputs were emitted, and it was recorded, before the log lost it.
+
+        The state knows the highest number of each server that it contains (`applied`, part of the
+        snapshot). An entry up to it changes nothing again. The caller knows up to which number the
+        outputs were emitted: `is_silent` is its decision.
         """
 
     def snapshot(self, stamp: int) -> Snapshot:

@@ -63,11 +63,11 @@ def unsubscribe(session: Session[ReceiverT], name: str) -> Unsubscribed:
 
 def send_private(
     state: HubState[ReceiverT],
-    session: Session[ReceiverT],
+    author: str,
     name: str,
     text: str,
     stamp: int,
-    time: int,
+    time: int | None,
     may_wait: Callable[[str], bool],
 ) -> PrivateMessageSent | Rejected:
     """Decide whether a private message reaches `name`, now or later.
@@ -77,15 +77,15 @@ def send_private(
     """
     user = canonical_name(name) or ""
     recipient = state.sessions.get(user)
-    if recipient is session or not user:
+    if user == author or not user:
         return Rejected(RejectReason.NOT_DELIVERED, user or name)
-    if recipient is not None and is_subscribed_to(recipient, session.user):
-        return PrivateMessageSent(session.user, user, text, stamp, time)
+    if recipient is not None and is_subscribed_to(recipient, author):
+        return PrivateMessageSent(author, user, text, stamp, time)
     if not may_wait(user):
         return Rejected(RejectReason.NOT_DELIVERED, user)
-    if not state.waiting.has_room(user, session.user):
+    if not state.waiting.has_room(user, author):
         return Rejected(RejectReason.TOO_MANY_WAITING, user)
-    return PrivateMessageSent(session.user, user, text, stamp, time, is_kept=True)
+    return PrivateMessageSent(author, user, text, stamp, time, is_kept=True)
 
 
 def waiting_if_full(

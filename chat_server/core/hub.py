@@ -1,8 +1,11 @@
 """The hub: sessions, rooms and subscriptions under one lock. Decides, applies and emits values.
 
-A method decides whether a request may happen, which gives an event or a reply (`decisions.py`). It
-applies the event to the state, which gives the outputs and their recipients (`state.py`), and emits
-them. The hub does no I/O and renders no text: `emit` encodes an output once for all its recipients.
+What a session asks for is a request (`requests.py`). The backplane gives it its place in the order:
+at once, or in a log that several servers read. There `replica.py` decides it, which gives an event
+or a reply, applies the event to the state, which gives the outputs and their recipients
+(`state.py`), and emits them. Questions and settings of the own session are no requests: they are
+answered here. The hub does no I/O and renders no text: `emit` encodes an output once for all its
+recipients.
 
 Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
 earlier one. Leaf locks (queues of the dispatcher and of the history, login throttle, bans,
@@ -16,53 +19,39 @@ appends. So a client reads what the hub decided in the order in which the hub de
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Generic, TypeAlias
 
 from chat_server.confusables import look_of
-from chat_server.core import decisions
+from chat_server.core import decisions, requests
+from chat_server.core.backplane import AccountTable, Backplane, BanTable
+from chat_server.core.embedded_backplane import EmbeddedBackplane
 from chat_server.core.presence import PresenceLimit
-from chat_server.core.recording import records_of
 from chat_server.core.records import Record, SavedState
-from chat_server.core.rooms import ReadingPosition, Session, is_subscribed_to, reading_position
+from chat_server.core.replica import BanResult, HubReplica
+from chat_server.core.rooms import ReadingPosition, Session, reading_position
 from chat_server.core.state import HubState
 from chat_server.core.values import (
     AccountRenamed,
-    Announced,
     EndCause,
     EndNotice,
     HubEvent,
     HubReply,
-    Joined,
     Output,
     PresenceQueried,
     PresenceSet,
     PresenceSettled,
-    PrivateMessageSent,
-    PrivateMessagesRead,
     PublishedMessages,
     ReceiverT,
-    SessionEnded,
-    SessionStarted,
     ShutDown,
     StampsSet,
-    Subscribed,
     UnreadList,
     UnreadNoticesSet,
-    Unsubscribed,
     UserForgotten,
-    WaitingMessagesGone,
 )
 from chat_server.wire import canonical_name, history_replies
 
-_UserEvent: TypeAlias = (
-    Joined | Subscribed | Unsubscribed | PresenceSet | StampsSet | UnreadNoticesSet
-)
-"""The events that are the replies to the commands that cause them."""
 
-
-class Hub(Generic[ReceiverT]):
+class Hub(HubReplica[ReceiverT]):
     """The router of messages to sessions. Any thread may call any public method.
 
     A method called with an ended session changes nothing, and its reply is dropped behind that
@@ -80,6 +69,9 @@ class Hub(Generic[ReceiverT]):
         presence_limit: PresenceLimit | None = None,
         record: Callable[[Record], None] | None = None,
         saved: SavedState | None = None,
+        backplane: Backplane[ReceiverT] | None = None,
+        accounts: AccountTable | None = None,
+        bans: BanTable | None = None,
     ) -> None:
         """Create a hub with an empty lobby. It calls every callable under its lock: none may block.
 
@@ -87,28 +79,29 @@ class Hub(Generic[ReceiverT]):
         in. `clock()`: microseconds since the epoch; it may go back. `may_be_followed(user)`: the
         default is `has_account`. `is_banned(user, host)`: an operator has banned one of the two.
         `record(record)` appends to the history; None: history is off. `saved`: its stored state.
+        `backplane`: None if there are no other servers. With others, `accounts` and `bans` are
+        parts of the replicated state. `bans` replaces `is_banned`.
         """
-        self._emit = emit
-        self._has_account = has_account
-        self._may_be_followed = may_be_followed or has_account
-        self._is_banned = is_banned
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._presence_limit = presence_limit
-        self._record = record
-        self._state: HubState[ReceiverT] = HubState(
-            presence_limit.burst if presence_limit else 0, saved
+        super().__init__(
+            emit,
+            has_account,
+            clock,
+            may_be_followed or has_account,
+            is_banned,
+            presence_limit,
+            record,
+            saved,
+            accounts,
+            bans,
         )
-        self._to_settle: dict[str, float] = {}
-        """The users whose presence is to be settled, and when, the earliest first."""
-        self.messages = self.deliveries = 0
-        """Messages published, and copies sent to recipients. Read without the lock."""
+        self.is_shared = backplane is not None
+        """There are other servers, so a request may take a while."""
+        self._backplane: Backplane[ReceiverT] = backplane or EmbeddedBackplane(self)
 
     def use_history(self, record: Callable[[Record], None], saved: SavedState) -> None:
         """Record from now on, and go on from the stored state. Only before the first login."""
         self._record = record
-        limit = self._presence_limit
-        self._state = HubState(limit.burst if limit else 0, saved)
+        self._state = HubState(self._presence_burst, saved)
 
     def sizes(self) -> tuple[int, int]:
         """Return the numbers of sessions and rooms.
@@ -118,13 +111,18 @@ class Hub(Generic[ReceiverT]):
         return len(self._state.sessions), len(self._state.rooms)
 
     def has_session(self, user: str) -> bool:
-        """Return whether the user is logged in. Takes no lock: it may change at any time."""
-        return user in self._state.sessions
+        """Return whether the user is logged in here. Takes no lock: it may change at any time."""
+        session = self._state.sessions.get(user)
+        return session is not None and session.is_local
 
-    def apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
+    def settle(self, session: Session[ReceiverT]) -> None:
+        """Wait until everything that the session has published is applied. See `Backplane`."""
+        self._backplane.settle(session)
+
+    def apply_event(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
         """Apply an event that was decided elsewhere. Return the recipients of its first output.
 
-        The entry for replication and history. Today only tests call it.
+        Only tests call it: the log of several servers holds requests, see `apply`.
         """
         with self._lock:
             if isinstance(event, PublishedMessages):
@@ -141,19 +139,18 @@ class Hub(Generic[ReceiverT]):
         Protocol section 2. `commands` are those that the user may use; the reply to the login lists
         them. `host` is the client's address. Return None if the account was removed, disabled or
         banned meanwhile, if the address was banned, or if the server stops. Only the last one is
-        reported to the client.
+        reported to the client. Raises `BackplaneUnavailableError`.
         """
-        with self._lock:
-            if self._state.is_shut_down:
-                self._emit((receiver,), EndNotice(EndCause.SHUTDOWN))
-                return None
-            if not self._has_account(user) or self._is_banned(user, host):
-                return None
-            if user in self._state.sessions:
-                notice = EndNotice(EndCause.NEW_LOGIN)
-                self._apply(SessionEnded(user, notice, time=self._clock()))
-            self._apply(SessionStarted(user, receiver, tuple(commands), host))
-            return self._state.sessions[user]
+        if self.is_shared:
+            with self._lock:
+                if self._state.is_shut_down:
+                    self._emit((receiver,), EndNotice(EndCause.SHUTDOWN))
+                    return None
+        client = requests.LoginClient(receiver, tuple(commands))
+        session: Session[ReceiverT] | None = self._backplane.submit(
+            requests.LogIn(user, host, client)
+        )
+        return session
 
     def log_out(
         self,
@@ -168,13 +165,16 @@ class Hub(Generic[ReceiverT]):
         `is_orderly`: the client ended it, and has received everything up to the stamp `read_to`.
         None: up to the newest.
         """
+        if session.ended.is_set():
+            return
+        cause = None if notice is None else notice.cause
+        self._backplane.submit(requests.LogOut(cause, is_orderly, read_to), session)
+        if not self.is_shared:
+            return
         with self._lock:
-            if session.ended.is_set():
-                return
-            if read_to is not None and session.newest_private > read_to:
-                # It came after the client had closed. Private messages have no read marker.
-                is_orderly = False
-            self._apply(SessionEnded(session.user, notice, is_orderly, read_to, self._clock()))
+            if self._state.sessions.get(session.user) is not session:
+                # It has ended for the other servers, so they have not taken the request.
+                self._end_locally(session, notice)
 
     def newest_stamp(self) -> int:
         """Return the newest stamp. All messages up to it have been handed to `emit`."""
@@ -208,19 +208,19 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             return self._end_sessions(users, notice)
 
-    def end_sessions_from(
-        self, matches_host: Callable[[str], bool], notice: EndNotice
-    ) -> list[str]:
-        """End every session whose host matches. `matches_host` must not block. Return the users."""
-        with self._lock:
-            sessions = self._state.sessions.values()
-            users = [session.user for session in sessions if matches_host(session.host)]
-            return self._end_sessions(users, notice)
-
     def shut_down(self) -> None:
-        """End every session with the notice that the server stops, and reject new ones."""
+        """End every session with the notice that the server stops, and reject new ones.
+
+        With other servers, only the clients of this one are notified. The backplane ends their
+        sessions for the others when it stops.
+        """
         with self._lock:
-            self._apply(ShutDown(self._clock()))
+            if not self.is_shared:
+                self._apply(ShutDown(self._clock()))
+                return
+            self._state.is_shut_down = True
+            for session in list(self._state.clients.sessions.values()):
+                self._end_locally(session, EndNotice(EndCause.SHUTDOWN))
 
     # Messages
 
@@ -231,16 +231,7 @@ class Hub(Generic[ReceiverT]):
 
         `actions`: the texts say what the author does (`/me`).
         """
-        with self._lock:
-            if not texts or session.ended.is_set():
-                return ()
-            now = self._clock()
-            stamp = self._next_stamp(now)
-            return self._apply_messages(
-                PublishedMessages(
-                    session.room.name, session.user, tuple(texts), stamp, actions, now
-                )
-            )
+        return self._backplane.publish(session, texts, actions)
 
     def send_private(
         self, session: Session[ReceiverT], name: str, text: str
@@ -250,36 +241,57 @@ class Hub(Generic[ReceiverT]):
         The recipient has to be subscribed to the author. If the recipient does not get it now, it
         is kept while history is on.
         """
-        with self._lock:
-            if session.ended.is_set():
-                return ()
-            now = self._clock()
-            stamp = self._next_stamp(now)
-            decision = decisions.send_private(
-                self._state, session, name, text, stamp, now, self._may_wait_for
-            )
-            if not isinstance(decision, PrivateMessageSent):
-                self._reply(session, decision)
-                return ()
-            self.messages += 1
-            self.deliveries += not decision.is_kept
-            return self._apply(decision)
+        may_wait = self._record is not None
+        request = requests.SendPrivate(name, text, may_wait)
+        return self._backplane.submit(request, session) or ()
 
     def announce(self, session: Session[ReceiverT], text: str) -> tuple[ReceiverT, ...]:
         """Send a cleaned, non-empty text to every session. Return the recipients."""
-        with self._lock:
-            if session.ended.is_set():
-                return ()
-            return self._apply(Announced(session.user, text))
+        return self._backplane.submit(requests.Announce(text), session) or ()
+
+    # Commands of operators. Each returns None if the operator's own session has ended.
+
+    def kick(self, session: Session[ReceiverT], user: str, reason: str) -> bool | None:
+        """End the session of a canonical user. Return False if the user is not logged in."""
+        ended: list[str] | None = self._backplane.submit(requests.Kick(user, reason), session)
+        return None if ended is None else bool(ended)
+
+    def ban_account(
+        self, session: Session[ReceiverT], user: str, minutes: int | None
+    ) -> BanResult | None:
+        """Ban a canonical user and end its session. `minutes` None: until the server stops."""
+        banned: BanResult | None = self._backplane.submit(requests.BanUser(user, minutes), session)
+        return banned
+
+    def ban_address(
+        self, session: Session[ReceiverT], address: str, minutes: int | None
+    ) -> BanResult | None:
+        """Ban an address, for IPv6 its whole /64, and end the sessions from it."""
+        request = requests.BanAddress(address, minutes)
+        banned: BanResult | None = self._backplane.submit(request, session)
+        return banned
+
+    def unban(
+        self, session: Session[ReceiverT], *, user: str = "", address: str = ""
+    ) -> bool | None:
+        """End the ban of a user or of an address. Return False if there was none."""
+        ended: bool | None = self._backplane.submit(requests.Unban(user, address), session)
+        return ended
+
+    def erase(
+        self, session: Session[ReceiverT], stamp: int, author: str, *, is_operator: bool
+    ) -> bool | None:
+        """Let the history of every server erase a message, or all by an author."""
+        request = requests.Erase(stamp, author, is_operator)
+        erased: bool | None = self._backplane.submit(request, session)
+        return erased
 
     # Rooms
 
     def join(self, session: Session[ReceiverT], name: str) -> None:
         """Move to a room, which opens if it does not exist. `name` is as it was typed."""
         look_of(canonical_name(name) or "")  # cached; may load a table, so not under the lock
-        with self._lock:
-            self._act(session, decisions.join(self._state, session, name))
-            self._settle_later(session.user)
+        self._backplane.submit(requests.Join(name), session)
 
     def settle_presence(self) -> float | None:
         """Announce held moves that are due. Return the seconds until the next ones, or None.
@@ -324,13 +336,11 @@ class Hub(Generic[ReceiverT]):
 
     def subscribe(self, session: Session[ReceiverT], name: str) -> None:
         """Subscribe the session's user to `name`, or to all others for `*`."""
-        with self._lock:
-            self._act(session, decisions.subscribe(session, name, self._may_be_followed))
+        self._backplane.submit(requests.Subscribe(name), session)
 
     def unsubscribe(self, session: Session[ReceiverT], name: str) -> None:
         """Unsubscribe the session's user from `name`; `*` ends only the `*`. Never fails."""
-        with self._lock:
-            self._act(session, decisions.unsubscribe(session, name))
+        self._backplane.submit(requests.Unsubscribe(name), session)
 
     def list_subscriptions(self, session: Session[ReceiverT]) -> None:
         """Reply to `/subs`."""
@@ -357,9 +367,7 @@ class Hub(Generic[ReceiverT]):
 
         Those by an author that the user does not follow were not.
         """
-        with self._lock:
-            if not session.ended.is_set() and is_subscribed_to(session, other):
-                self._apply(PrivateMessagesRead(session.user, other))
+        self._backplane.submit(requests.ReadPrivate(other), session)
 
     def waiting_if_full(self, session: Session[ReceiverT], name: str) -> dict[str, int]:
         """Return how many private messages wait for `name`, by author, if no more are kept."""
@@ -376,8 +384,7 @@ class Hub(Generic[ReceiverT]):
         gone = {author: count - stored.get(author, 0) for author, count in counted.items()}
         numbers = tuple((author, count) for author, count in gone.items() if count > 0)
         if numbers:
-            with self._lock:
-                self._apply(WaitingMessagesGone(canonical_name(name) or "", numbers))
+            self._backplane.submit(requests.CorrectWaiting(canonical_name(name) or "", numbers))
 
     def set_stamps(self, session: Session[ReceiverT], on: bool) -> None:
         """Turn the stamps of live messages for this session on or off."""
@@ -417,76 +424,7 @@ class Hub(Generic[ReceiverT]):
 
     # The caller of the following methods holds the lock.
 
-    def _may_wait_for(self, user: str) -> bool:
-        """Return whether private messages for a user are kept."""
-        return self._record is not None and self._has_account(user)
-
     def _note_question(self, session: Session[ReceiverT]) -> None:
         """Remember that a watcher is about to see what held moves have changed."""
         if self._state.presence.holds_moves and session.presence and not session.ended.is_set():
             self._apply(PresenceQueried(session.user))
-
-    def _settle_later(self, user: str) -> None:
-        """Settle the presence of a user that has begun to move, unless there are no watchers."""
-        limit = self._presence_limit
-        if limit is None or user in self._to_settle or user not in self._state.presence.movers:
-            return
-        self._to_settle[user] = limit.clock() + limit.seconds
-        if len(self._to_settle) == 1:
-            limit.notify()
-
-    def _next_stamp(self, now: int) -> int:
-        """Return a stamp above all others, whatever the clock says. `now` is what it says.
-
-        Stamps order the messages and are not shown. After a clock was set back, they count on from
-        the highest one, and only `time` follows the clock.
-        """
-        return max(now, self._state.last_stamp + 1)
-
-    def _apply(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
-        """Apply an event, record it and emit its outputs. Return the recipients of the first."""
-        record = self._record
-        if record is not None:
-            for each in records_of(self._state, event):
-                record(each)
-        deliveries = self._state.apply(event)
-        for recipients, output in deliveries:
-            self._emit(recipients, output)
-        return deliveries[0][0] if deliveries else ()
-
-    def _apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
-        recipients = self._state.apply_messages(run)
-        count = len(run.texts)
-        self.messages += count
-        if self._record is not None:
-            self._record(run)
-        if recipients:
-            self.deliveries += count * len(recipients)
-            if self._state.stamp_readers:
-                for receivers, output in self._state.split_by_stamps(run):
-                    self._emit(receivers, output)
-            else:
-                self._emit(recipients, run)
-        return recipients
-
-    def _act(
-        self,
-        session: Session[ReceiverT],
-        decision: _UserEvent | HubReply,
-    ) -> None:
-        """Apply the event that was decided, or send the reply if nothing changes."""
-        if session.ended.is_set():
-            return
-        if isinstance(decision, _UserEvent):
-            self._apply(decision)
-        else:
-            self._reply(session, decision)
-
-    def _reply(self, session: Session[ReceiverT], reply: HubReply) -> None:
-        self._emit((session.receiver,), reply)
-
-    def _end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:
-        logged_out = [user for user in users if user in self._state.sessions]
-        for user in logged_out:
-            self._apply(SessionEnded(user, notice, time=self._clock()))
-        return logged_out

@@ -80,6 +80,14 @@ class MoveNotices(Generic[ReceiverT]):
                 deliveries += addressed(tuple(each.receiver for each in askers), RoomOpened(name))
         return deliveries + joined
 
+    def of_arrival(self, session: Session[ReceiverT]) -> list[Delivery[ReceiverT]]:
+        """Return opened, joined: the user is in a room and was in none before."""
+        room = session.room
+        deliveries: list[Delivery[ReceiverT]] = []
+        for name in self._presence.update_rooms((room.name,), self._rooms)[1]:
+            deliveries += self._to_watchers(RoomOpened(name))
+        return deliveries + to_watchers_in(room, session, MemberJoined(session.user, room.name))
+
     def _askers(self, held: Mover | None) -> list[Session[ReceiverT]]:
         """Return the watchers that may have seen more of the held moves than was announced."""
         names = held.askers if held is not None else {}

@@ -16,6 +16,7 @@ from chat_server.core.values import (
     PrivateMessagesRead,
     ReceiverT,
     SessionEnded,
+    SessionRestored,
     SessionStarted,
     ShutDown,
     Subscribed,
@@ -36,6 +37,10 @@ def records_of(state: HubState[ReceiverT], event: HubEvent[ReceiverT]) -> tuple[
 
 def _of_start(state: HubState[Any], event: SessionStarted[Any]) -> tuple[Record, ...]:
     return (VisitStarted(event.user, LOBBY, state.last_stamp),)
+
+
+def _of_restoration(state: HubState[Any], event: SessionRestored) -> tuple[Record, ...]:
+    return (VisitStarted(event.user, event.room, state.last_stamp, is_return=True),)
 
 
 def _of_end(state: HubState[Any], event: SessionEnded) -> tuple[Record, ...]:
@@ -103,6 +108,7 @@ def _as_it_is(_: HubState[Any], event: Record) -> tuple[Record, ...]:
 
 _MAKERS: Final[dict[type, Callable[[Any, Any], tuple[Record, ...]]]] = {
     SessionStarted: _of_start,
+    SessionRestored: _of_restoration,
     SessionEnded: _of_end,
     Joined: _of_move,
     Subscribed: _of_subscription,

@@ -17,6 +17,15 @@ from typing import Any, NamedTuple, TypeAlias
 from chat_server.core.values import EndCause
 
 
+class LoginClient(NamedTuple):
+    """The client that logs in, for its own server."""
+
+    receiver: Any
+    """What takes the outputs for the client."""
+    commands: tuple[str, ...]
+    """The commands that the user may use, each with its slash."""
+
+
 class Publish(NamedTuple):
     """Publish texts in the author's room, in order. A named tuple: it is the most frequent one."""
 
@@ -33,9 +42,8 @@ class LogIn:
     user: str
     host: str
     """The client's address, without the port."""
-    client: Any = field(default=None, compare=False, repr=False)
-    """What the server of the session needs to talk to the client. Not part of the log: None on
-    every other server."""
+    client: LoginClient | None = field(default=None, compare=False, repr=False)
+    """Not part of the log: None on every other server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ class SendPrivate:
 
     name: str
     text: str
+    may_wait: bool = True
+    """The author's server has a history. So the text is kept if it cannot be delivered now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +149,8 @@ class Erase:
     stamp: int
     author: str = ""
     """Empty: only the message with this stamp."""
+    is_operator: bool = False
+    """The user may erase messages of others."""
 
 
 @dataclass(frozen=True, slots=True)

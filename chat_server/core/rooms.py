@@ -27,6 +27,7 @@ class Session(Generic[ReceiverT]):
         "entered",
         "generation",
         "host",
+        "is_local",
         "left",
         "moves",
         "newest_private",
@@ -61,6 +62,10 @@ class Session(Generic[ReceiverT]):
         self.node = ""
         """The server that the client is connected to, in the shared log."""
         self.receiver = receiver
+        """What takes the outputs for the client. None, against its type, if not `is_local`: then
+        the session is never a recipient."""
+        self.is_local = receiver is not None
+        """The client is connected to this server. Always, without a shared log."""
         self.room = room
         self.subscriptions = subscriptions
         self.presence = False
@@ -117,7 +122,7 @@ class Room(Generic[ReceiverT]):
             plain: list[ReceiverT] = []
             stamped: list[ReceiverT] = []
             for member in self.members.values():
-                if is_subscribed_to(member, author):
+                if member.is_local and is_subscribed_to(member, author):
                     (stamped if member.stamps else plain).append(member.receiver)
             split = self.stamped_by_author[author] = tuple(plain), tuple(stamped)
         return split

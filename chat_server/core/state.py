@@ -8,10 +8,11 @@ in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, cast
 
 from chat_server.confusables import look_of
-from chat_server.core.deliveries import Delivery, addressed
+from chat_server.core.deliveries import Delivery, addressed, addressed_to
+from chat_server.core.local_clients import LocalClients
 from chat_server.core.move_notices import MoveNotices, to_watchers_in
 from chat_server.core.presence import PresenceRecord
 from chat_server.core.records import SavedState
@@ -34,6 +35,7 @@ from chat_server.core.values import (
     PublishedMessages,
     ReceiverT,
     SessionEnded,
+    SessionRestored,
     SessionStarted,
     ShutDown,
     Stamped,
@@ -51,17 +53,31 @@ from chat_server.wire import LOBBY
 class HubState(Generic[ReceiverT]):
     """Sessions, rooms and subscriptions. Changed by `apply` only, under the hub's lock."""
 
-    def __init__(self, presence_burst: int = 0, saved: SavedState | None = None) -> None:
+    def __init__(
+        self,
+        presence_burst: int = 0,
+        saved: SavedState | None = None,
+        clients: LocalClients[ReceiverT] | None = None,
+        watched: HubState[ReceiverT] | None = None,
+    ) -> None:
         """`presence_burst`: moves of a user that are announced at once. 0: all moves.
 
-        `saved`: what an earlier server stored.
+        `saved`: what an earlier server stored. `clients`: those of this server, with a shared log.
+        `watched`: the state that this one replaces, of which watchers know.
         """
         saved = saved or SavedState()
+        self.clients: LocalClients[ReceiverT] = clients or LocalClients()
+        self.is_silent = False
+        """The outputs are discarded, and watchers know already what they would say."""
+        self.applied: dict[str, tuple[int, int]] = {}
+        """By server of the shared log: the number of its last entry, and the stamp of that."""
         self.sessions: dict[str, Session[ReceiverT]] = {}
         """By user, in the order of the logins."""
         self.watchers: dict[str, Session[ReceiverT]] = {}
         """The sessions with presence on, by user, in the order in which they turned it on."""
-        self.presence = PresenceRecord(presence_burst)
+        self.presence: PresenceRecord = (
+            PresenceRecord(presence_burst) if watched is None else watched.presence
+        )
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
         self._notices = MoveNotices(self.rooms, self.watchers, self.presence)
@@ -114,7 +130,7 @@ class HubState(Generic[ReceiverT]):
             recipients = room.recipients_by_author[author] = tuple(
                 member.receiver
                 for member in room.members.values()
-                if is_subscribed_to(member, author)
+                if member.is_local and is_subscribed_to(member, author)
             )
         return recipients
 
@@ -129,22 +145,76 @@ class HubState(Generic[ReceiverT]):
         plain, stamped = room.split_by_stamps(run.author)
         return addressed(plain, run) + addressed(stamped, Stamped(run))
 
+    def to_detached(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
+        """Return the deliveries of a run to sessions that have ended for the other servers only."""
+        deliveries: list[Delivery[ReceiverT]] = []
+        for session in self.clients.detached_recipients(run):
+            deliveries += addressed_to(session, Stamped(run) if session.stamps else run)
+        return deliveries
+
     def _publish(self, run: PublishedMessages) -> list[Delivery[ReceiverT]]:
         recipients = self.apply_messages(run)
         return self.split_by_stamps(run) if self.stamp_readers else addressed(recipients, run)
 
     def _start_session(self, event: SessionStarted[ReceiverT]) -> list[Delivery[ReceiverT]]:
         user = event.user
-        subscriptions = self.subscriptions.setdefault(user, set())
-        session = Session(
-            user, event.receiver, self.lobby, subscriptions, event.host, self.last_stamp
-        )
-        self.sessions[user] = session
-        self._enter_room(session, self.lobby)
-        deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
-        if self.watchers:
+        session = self._session(user, event.generation, event.node, event.host, event.receiver)
+        self._add_session(session, self.lobby)
+        deliveries = addressed_to(session, event)
+        if self.watchers and not self.is_silent:
             deliveries += to_watchers_in(self.lobby, session, MemberJoined(user, LOBBY))
         return deliveries
+
+    def _restore_session(self, event: SessionRestored) -> list[Delivery[ReceiverT]]:
+        session = self._session(event.user, event.generation, event.node, event.host, None)
+        if event.follows_itself:
+            session.subscriptions.add(event.user)
+        self._add_session(session, self.room(event.room))
+        # A watcher of the same server has not been told that the session had ended.
+        if not self.watchers or self.is_silent or session.is_local:
+            return []
+        return self._notices.of_arrival(session)
+
+    def room(self, name: str) -> Room[ReceiverT]:
+        """Return the room of this name, which opens if it does not exist."""
+        room = self.rooms.get(name)
+        if room is None:
+            room = self.rooms[name] = Room(name)
+            self._add_look(name)
+        return room
+
+    def attach(self, session: Session[ReceiverT]) -> None:
+        """Make a session the user's session again, with the settings that its client has made."""
+        user = session.user
+        self.sessions[user] = session
+        self.clients.detached.pop(user, None)
+        if session.presence:
+            self.watchers[user] = session
+        if session.stamps:
+            self.stamp_readers[user] = session
+
+    def _session(
+        self, user: str, generation: int, node: str, host: str, receiver: ReceiverT | None
+    ) -> Session[ReceiverT]:
+        """Return the session of this generation: that of a connected client, or a new one."""
+        subscriptions = self.subscriptions.setdefault(user, set())
+        known = self.clients.sessions.get((user, generation)) if generation else None
+        if known is not None:
+            known.subscriptions = subscriptions
+            known.node = node
+            return known
+        # None stands for a client of another server, which is never a recipient.
+        session = Session(
+            user, cast(ReceiverT, receiver), self.lobby, subscriptions, host, self.last_stamp
+        )
+        session.generation, session.node = generation, node
+        if generation and receiver is not None:
+            self.clients.sessions[user, generation] = session
+        return session
+
+    def _add_session(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
+        self.attach(session)
+        self._enter_room(session, room)
 
     def _end_session(self, event: SessionEnded) -> list[Delivery[ReceiverT]]:
         session = self.sessions.pop(event.user, None)
@@ -152,17 +222,27 @@ class HubState(Generic[ReceiverT]):
             return []
         user, room = session.user, session.room
         self._leave_room(session)
-        self._stop_watching(user)
         self.stamp_readers.pop(user, None)
+        is_detached = event.is_node_lost and session.is_local
+        if is_detached:
+            self.watchers.pop(user, None)
+        else:
+            self._stop_watching(user)
         self.waiting.end_session(user)
         # Drop the self-subscription, or the user's next netcat session would receive its own
         # messages (protocol section 4).
-        session.subscriptions.discard(user)
+        shared, session.subscriptions = session.subscriptions, set(session.subscriptions)
+        shared.discard(user)
+        if is_detached:
+            # Its client has not gone, and waits until the session is restored.
+            self.clients.detach(session)
+            return []
         session.ended.set()
+        self.clients.forget(session)
         deliveries: list[Delivery[ReceiverT]] = []
         if event.notice is not None:
-            deliveries.append(((session.receiver,), event.notice))
-        if self.watchers:
+            deliveries += addressed_to(session, event.notice)
+        if self.watchers and not self.is_silent:
             held = self.presence.end_session(user)
             deliveries += self._notices.of_move(session, room.name, None, held)
         return deliveries
@@ -196,13 +276,10 @@ class HubState(Generic[ReceiverT]):
         session.trail.append(old.name)
         session.note_left(self.last_stamp)
         self._leave_room(session)
-        room = self.rooms.get(event.room)
-        if room is None:
-            room = self.rooms[event.room] = Room(event.room)
-            self._add_look(room.name)
+        room = self.room(event.room)
         self._enter_room(session, room)
-        deliveries: list[Delivery[ReceiverT]] = [((session.receiver,), event)]
-        if not self.watchers:
+        deliveries = addressed_to(session, event)
+        if not self.watchers or self.is_silent:
             return deliveries
         if self.presence.announces_move(session.user):
             deliveries += self._notices.of_move(session, old.name, room)
@@ -231,7 +308,7 @@ class HubState(Generic[ReceiverT]):
             return []
         session.subscriptions.add(event.publisher)
         session.room.forget_recipients()
-        return [((session.receiver,), event)]
+        return addressed_to(session, event)
 
     def _unsubscribe(self, event: Unsubscribed) -> list[Delivery[ReceiverT]]:
         session = self.sessions.get(event.user)
@@ -239,43 +316,44 @@ class HubState(Generic[ReceiverT]):
             return []
         session.subscriptions.discard(event.publisher)
         session.room.forget_recipients()
-        return [((session.receiver,), event)]
+        return addressed_to(session, event)
 
     def _set_presence(self, event: PresenceSet) -> list[Delivery[ReceiverT]]:
-        session = self.sessions.get(event.user)
+        session = self._local_session(event.user)
         if session is None:
             return []
         session.presence = event.on
-        if event.on:
+        if event.on and event.user in self.sessions:
             if not self.watchers:
                 self.presence.start(self.rooms)
             self.watchers[session.user] = session
         else:
             self._stop_watching(session.user)
-        return [((session.receiver,), event)]
+        return addressed_to(session, event)
 
     def _set_stamps(self, event: StampsSet) -> list[Delivery[ReceiverT]]:
-        session = self.sessions.get(event.user)
+        session = self._local_session(event.user)
         if session is None:
             return []
         if event.on and not session.stamps:
             # From here on the client can see by itself which messages it has.
             session.entered = session.started = self.last_stamp
-            self.stamp_readers[session.user] = session
+            if event.user in self.sessions:
+                self.stamp_readers[session.user] = session
         elif not event.on:
             self.stamp_readers.pop(session.user, None)
         session.stamps = event.on
         session.room.forget_recipients()
-        return [((session.receiver,), event)]
+        return addressed_to(session, event)
 
     def _set_unread_notices(self, event: UnreadNoticesSet) -> list[Delivery[ReceiverT]]:
-        session = self.sessions.get(event.user)
+        session = self._local_session(event.user)
         if session is None:
             return []
         if event.on and not session.unread_notices:
             session.unread_since = self.last_stamp
         session.unread_notices = event.on
-        return [((session.receiver,), event)]
+        return addressed_to(session, event)
 
     def _read_private(self, event: PrivateMessagesRead) -> list[Delivery[ReceiverT]]:
         self.waiting.clear(event.user, event.other)
@@ -291,17 +369,17 @@ class HubState(Generic[ReceiverT]):
         recipient, author = self.sessions.get(event.recipient), self.sessions.get(event.author)
         if event.is_kept:
             self.waiting.add(event.recipient, event.author, event.stamp)
-            return [] if author is None else [((author.receiver,), KeptReceipt(event.recipient))]
+            return [] if author is None else addressed_to(author, KeptReceipt(event.recipient))
         if recipient is not None:
             recipient.newest_private = event.stamp
-            output = Stamped(event) if recipient.stamps else event
-            deliveries.append(((recipient.receiver,), output))
+            deliveries += addressed_to(recipient, Stamped(event) if recipient.stamps else event)
         if author is not None:
-            deliveries.append(((author.receiver,), DeliveryReceipt(event.recipient)))
+            deliveries += addressed_to(author, DeliveryReceipt(event.recipient))
         return deliveries
 
     def _announce(self, event: Announced) -> list[Delivery[ReceiverT]]:
-        return addressed(tuple(session.receiver for session in self.sessions.values()), event)
+        sessions = self.sessions.values()
+        return addressed(tuple(each.receiver for each in sessions if each.is_local), event)
 
     def _shut_down(self, _: ShutDown) -> list[Delivery[ReceiverT]]:
         self.is_shut_down = True
@@ -318,11 +396,17 @@ class HubState(Generic[ReceiverT]):
         self.rooms[LOBBY] = self.lobby
         self.looks.clear()
         self._add_look(LOBBY)
-        return addressed(tuple(each.receiver for each in sessions), EndNotice(EndCause.SHUTDOWN))
+        receivers = tuple(each.receiver for each in sessions if each.is_local)
+        return addressed(receivers, EndNotice(EndCause.SHUTDOWN))
+
+    def _local_session(self, user: str) -> Session[ReceiverT] | None:
+        """Return the user's session, also one that has ended for the other servers only."""
+        return self.sessions.get(user) or self.clients.detached.get(user)
 
     def _enter_room(self, session: Session[ReceiverT], room: Room[ReceiverT]) -> None:
         session.room = room
-        session.entered = self.last_stamp
+        # Not lower than before: the state may be rebuilt from an older one.
+        session.entered = max(session.entered, self.last_stamp)
         room.members[session.user] = session
         room.forget_recipients()
 
@@ -346,6 +430,7 @@ class HubState(Generic[ReceiverT]):
 _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {
     PublishedMessages: HubState._publish,
     SessionStarted: HubState._start_session,
+    SessionRestored: HubState._restore_session,
     SessionEnded: HubState._end_session,
     UserForgotten: HubState._forget_user,
     AccountRenamed: HubState._rename_account,

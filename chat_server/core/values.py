@@ -66,7 +66,9 @@ __all__ = [
     "RoomClosed",
     "RoomList",
     "RoomOpened",
+    "ServersReachable",
     "SessionEnded",
+    "SessionRestored",
     "SessionStarted",
     "ShutDown",
     "Stamped",
@@ -140,11 +142,28 @@ class SessionStarted(Generic[ReceiverT]):
     """A user has logged in and is in the lobby. Also an output: the reply to the login."""
 
     user: str
-    receiver: ReceiverT
+    receiver: ReceiverT | None
+    """None: the client is at another server."""
     commands: tuple[str, ...]
     """The commands that the user may use, each with its slash."""
     host: str
     """The client's address, without the port."""
+    generation: int = 0
+    """The stamp of the login in the shared log. 0: there is no shared log."""
+    node: str = ""
+    """The server of the client, in the shared log."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRestored:
+    """A session goes on that had ended because its server was unreachable for the others."""
+
+    user: str
+    host: str
+    node: str
+    room: str
+    generation: int
+    follows_itself: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +180,9 @@ class SessionEnded:
     newest."""
     time: int | None = None
     """What the clock said, in microseconds since the epoch."""
+    is_node_lost: bool = False
+    """The server of the session stopped or was unreachable. If it is this one, the client remains
+    connected and its session may be restored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +314,7 @@ class ShutDown:
 HubEvent: TypeAlias = (
     PublishedMessages
     | SessionStarted[ReceiverT]
+    | SessionRestored
     | SessionEnded
     | UserForgotten
     | AccountRenamed
@@ -318,6 +341,13 @@ class Stamped(NamedTuple):
     """A message for recipients that turned stamps on: it is shown with its stamp as its time."""
 
     message: PublishedMessages | PrivateMessageSent
+
+
+@dataclass(frozen=True, slots=True)
+class ServersReachable:
+    """The other servers are reachable again, or no longer. Sent to every session of this server."""
+
+    is_reachable: bool
 
 
 # Outputs that are not events: presence notices
@@ -367,6 +397,7 @@ Output: TypeAlias = (
     | PrivateMessageSent
     | Announced
     | EndNotice
+    | ServersReachable
     | Notice
     | HubReply
 )

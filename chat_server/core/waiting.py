@@ -58,6 +58,10 @@ class WaitingMessages:
         by_author = self._by_recipient.setdefault(recipient, {})
         by_author[author] = by_author.get(author, (0, 0))[0] + 1, stamp
 
+    def load(self, recipient: str, author: str, count: int, stamp: int) -> None:
+        """Set a number and its newest stamp, from a snapshot."""
+        self._by_recipient.setdefault(recipient, {})[author] = count, stamp
+
     def clear(self, recipient: str, author: str) -> None:
         """Stop counting messages by one author, because the recipient has asked for them.
 

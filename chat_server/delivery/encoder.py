@@ -201,6 +201,9 @@ _REPLY_LINES: Final[dict[type, Callable[[Any], Sequence[str]]]] = {
     values.RoomOpened: lambda output: (replies.room_opened(output.room),),
     values.RoomClosed: lambda output: (replies.room_closed(output.room),),
     values.Announced: lambda output: (operator_replies.announcement(output.author, output.text),),
+    values.ServersReachable: lambda output: (
+        replies.SERVERS_CONNECTED if output.is_reachable else replies.SERVERS_DISCONNECTED,
+    ),
     EndNotice: lambda output: (_end_text(output),),
 }
 """The text lines of each output that is a reply or a notice, by its type."""

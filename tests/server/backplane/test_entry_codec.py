@@ -26,7 +26,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "EndCause | None": st.none() | st.sampled_from(values.EndCause),
     "tuple[tuple[str, int], ...]": st.lists(st.tuples(TYPED, st.integers(0, 2**53))).map(tuple),
     "AccountRecord | None": st.none() | ACCOUNTS,
-    "Any": st.none(),  # the client, which is not part of the log
+    "LoginClient | None": st.none(),  # the client, which is not part of the log
 }
 
 
@@ -85,7 +85,7 @@ def stream_fields(encoded: entry_codec.Encoded, number: int, user: str, node: st
 
 
 def test_own_request_keeps_its_client() -> None:
-    client = object()
+    client = requests.LoginClient(object(), ())
     own = requests.LogIn("alice", "::1", client)
     encoded = entry_codec.encode(own)
     raw = stream_fields(encoded, 1, "", "a:1")

@@ -189,8 +189,8 @@ def test_messages_of_one_run_show_the_time_of_the_run(harness: HubHarness) -> No
 
 def test_apply_delivers_message_from_other_node(harness: HubHarness) -> None:
     bob = harness.log_in("bob", "carol")
-    harness.hub.apply(PublishedMessages("lobby", "carol", ("from another node",), NOON))
-    harness.hub.apply(PublishedMessages("nowhere", "carol", ("lost",), NOON + 1))
+    harness.hub.apply_event(PublishedMessages("lobby", "carol", ("from another node",), NOON))
+    harness.hub.apply_event(PublishedMessages("nowhere", "carol", ("lost",), NOON + 1))
     assert received_by(bob) == ["[12:00:00] carol: from another node"]
 
 

@@ -211,7 +211,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(author=st.sampled_from(USERS), room=st.sampled_from(["lobby", "dev", "café"]))
     def apply_message_of_other_node(self, author: str, room: str) -> None:
-        self.hub.apply(PublishedMessages(room, author, ("hello",), NOON))
+        self.hub.apply_event(PublishedMessages(room, author, ("hello",), NOON))
         for recipient in self.model.recipients(author, room):
             self.expect(recipient, f"[12:00:00] {author}: hello")
 

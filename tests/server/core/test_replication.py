@@ -174,7 +174,7 @@ def test_hubs_that_apply_same_events_end_in_equal_states(steps: list[tuple[Any, 
         has_account=lambda user: False, clock=lambda: 0, record=records.append
     )
     for event in decider.state.events:
-        replica.apply(event)
+        replica.apply_event(event)
     assert snapshot(state) == snapshot(decider.state)
     assert records == decider.records
     assert state.deliveries == decider.state.deliveries
