@@ -1,5 +1,6 @@
 """User accounts: the users file and its companion, passwords and hashes."""
 
+from chat_server.accounts import edits
 from chat_server.accounts.accounts import Accounts
 from chat_server.accounts.accounts_in_use import AccountsInUse
 from chat_server.accounts.demo import DEMO_PASSWORD, create_demo_accounts
@@ -19,6 +20,7 @@ from chat_server.accounts.file_editor import (
     remove_account,
     rename_account,
     set_hash,
+    write_new_files,
 )
 from chat_server.accounts.file_format import NAME_RULE, UsersFileConflictError, UsersFileError
 from chat_server.accounts.file_reader import load_or_empty, read_accounts
@@ -26,7 +28,12 @@ from chat_server.accounts.hash_pool import CheckStatus, HashPool, default_worker
 from chat_server.accounts.password_generator import generate_password
 from chat_server.accounts.password_hash import hash_password
 from chat_server.accounts.rehash import Rehasher
-from chat_server.accounts.shared_store import SharedAccountStore, open_accounts
+from chat_server.accounts.shared_store import (
+    SharedAccountStore,
+    accounts_of_records,
+    changes_between,
+    open_accounts,
+)
 from chat_server.accounts.store import AccountStore
 from chat_server.accounts.verified_passwords import VerifiedPasswords
 
@@ -49,12 +56,15 @@ __all__ = [
     "UsersFileConflictError",
     "UsersFileError",
     "VerifiedPasswords",
+    "accounts_of_records",
     "add_account",
+    "changes_between",
     "check_new_name",
     "create_demo_accounts",
     "default_workers",
     "demo_password_problem",
     "disable_account",
+    "edits",
     "enable_account",
     "exposure_problems",
     "generate_password",
@@ -65,4 +75,5 @@ __all__ = [
     "remove_account",
     "rename_account",
     "set_hash",
+    "write_new_files",
 ]

@@ -134,6 +134,18 @@ def create_accounts(path: Path, accounts: Mapping[str, str]) -> bool:
         return True
 
 
+def write_new_files(path: Path, accounts: Accounts) -> bool:
+    """Write all accounts to a new file, and what is not for it to a new companion.
+
+    Return False, with nothing done, if one of the two exists. Raises `UsersFileError`.
+    """
+    with _transaction(path, load_or_empty) as change:
+        if change.contents.versions != (None, None):
+            return False
+        change.commit(accounts)
+        return True
+
+
 @dataclass(slots=True)
 class _FileTransaction:
     """The files as read under the lock, and their pending change."""

@@ -3,6 +3,7 @@
 Import this package on demand: it loads the library for Redis, which may not be installed.
 """
 
+from chat_server.backplane.account_editor import AccountEditor, open_account_editor
 from chat_server.backplane.log_events import BackplaneError, LogEvents, LogMeasures
 from chat_server.backplane.redis_backplane import RedisBackplane
 from chat_server.backplane.redis_settings import (
@@ -15,6 +16,7 @@ from chat_server.backplane.redis_settings import (
 
 __all__ = [
     "PASSWORD_VARIABLE",
+    "AccountEditor",
     "BackplaneError",
     "LogEvents",
     "LogMeasures",
@@ -22,5 +24,6 @@ __all__ = [
     "RedisSettings",
     "RedisSettingsError",
     "RedisUrl",
+    "open_account_editor",
     "parse_redis_url",
 ]

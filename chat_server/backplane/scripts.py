@@ -48,7 +48,7 @@ KEYS: Final = (
 
 COMMANDS: Final = (
     *("@stream", "@hash", "eval", "evalsha", "script|load", "del", "time", "role", "info"),
-    *("hello", "auth", "client", "ping", "select"),
+    *("hello", "auth", "client", "ping", "select", "multi", "exec", "watch"),
 )
 """What the user of a server must be allowed to do, on the keys `{lobby}:*`."""
 
@@ -124,7 +124,7 @@ def _script(text: str) -> Script:
 
 APPEND: Final = _script("""
 -- node number kind user generation first count room data is_message
--- and for an account: name, expected hash or '', new JSON or '', old name or ''
+-- and for an account: name, expected JSON or '', new JSON or '', old name or ''
 local node, number, kind, user, generation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local first, is_message = tonumber(ARGV[6]), ARGV[10] == '1'
 
@@ -152,9 +152,7 @@ end
 if kind == 'account' then
   local name, expected, json, old = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
   local subject = old ~= '' and old or name
-  local stored = get(USERS, subject)
-  local held = stored and cjson.decode(stored).password or ''
-  if held ~= expected then return {'changed'} end
+  if (get(USERS, subject) or '') ~= expected then return {'changed'} end
   if old ~= '' and get(USERS, name) then return {'changed'} end
   if json ~= '' then set(USERS, name, json) else redis.call('HDEL', USERS, name) end
   if old ~= '' then redis.call('HDEL', USERS, old) end

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
-import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,25 +16,20 @@ import click
 from chat_server.accounts import (
     DEMO_PASSWORD,
     NAME_RULE,
-    AccountExistsError,
-    Accounts,
-    ConfusableNameError,
-    InvisibleNameError,
     NoSuchAccountError,
-    UsersFileError,
-    add_account,
     check_new_name,
     create_demo_accounts,
-    disable_account,
-    enable_account,
     generate_password,
     hash_password,
-    load_or_empty,
-    read_accounts,
-    remove_account,
-    rename_account,
-    set_hash,
+    write_new_files,
 )
+from chat_server.cli.account_options import (
+    add_redis_options,
+    report_problems,
+    users_option,
+    with_accounts,
+)
+from chat_server.cli.account_places import AccountsPlace, FileAccounts
 from chat_server.cli.options import history_file
 from chat_server.config import DEFAULT_COST
 from chat_server.escape import one_line, quoted
@@ -43,31 +37,12 @@ from chat_server.history import StoreError
 from chat_server.history.sqlite import HistoryUpkeep
 from chat_server.wire import canonical_name, password_problem, replies
 
-_DEFAULT_FILE: Final = Path("users.json")
 _MAX_LINE_BYTES: Final = 4096
 """Most bytes read from standard input for a password: far more than the 72 of a valid one, so a
 password that is too long is rejected, not truncated to a valid one."""
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
-
-def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
-    """Return `--users` of this command, or else of the parent command."""
-    before = context.find_root().params.get("users")
-    return value or (before if isinstance(before, Path) else _DEFAULT_FILE)
-
-
-_users_option: Final[_Decorator] = click.option(
-    "--users",
-    "users_file",
-    type=click.Path(
-        path_type=Path, readable=False
-    ),  # the reader of the file reports this with a hint
-    callback=_resolve_users_file,
-    default=None,
-    metavar="FILE",
-    help="Users file. Default: users.json in the working directory.",
-)
 
 _stdin_option: Final[_Decorator] = click.option(
     "--password-stdin",
@@ -84,114 +59,116 @@ _generate_option: Final[_Decorator] = click.option(
 
 # Without this map, click would look for one in the file under "users", which is a path there.
 @click.group(context_settings={"default_map": {}})
-def users() -> None:
-    """Add, list, change and remove accounts. A running server applies changes within a second."""
+@add_redis_options
+def users(**redis_options: object) -> None:
+    """Add, list, change and remove accounts. A running server applies changes within a second.
+
+    The accounts of several servers are in Redis: chat-server users --redis URL list.
+    """
 
 
 @users.command()
 @click.argument("name")
-@_users_option
 @_stdin_option
 @_generate_option
-def add(name: str, users_file: Path, password_stdin: bool, generate: bool) -> None:
+@with_accounts
+def add(name: str, accounts: AccountsPlace, password_stdin: bool, generate: bool) -> None:
     """Add the account NAME, with a password of 8 to 72 bytes without white space.
 
     Creates the users file if it does not exist. Rejects a name that looks like that of another
     account.
     """
     user = _canonical(name)
-    with _report_problems(users_file):
-        # Before the user types a password.
-        check_new_name(user, load_or_empty(users_file).accounts())
-        password = _new_password(password_stdin, generate)
-        add_account(users_file, user, hash_password(password, _bcrypt_cost()))
-    _report_done(f"Added {user} to {_format_path(users_file)}", password if generate else None)
+    check_new_name(user, accounts.read_or_empty())  # before the user types a password
+    password = _new_password(password_stdin, generate)
+    accounts.add(user, hash_password(password, _bcrypt_cost()))
+    _report_done(f"Added {user} to {accounts.shown}", password if generate else None)
 
 
 @users.command()
 @click.argument("name")
-@_users_option
 @_stdin_option
 @_generate_option
-def passwd(name: str, users_file: Path, password_stdin: bool, generate: bool) -> None:
+@with_accounts
+def passwd(name: str, accounts: AccountsPlace, password_stdin: bool, generate: bool) -> None:
     """Change the password of the account NAME, to 8 to 72 bytes without white space.
 
     Its session continues. The next login needs the new password.
     """
     user = _canonical(name)
-    with _report_problems(users_file):
-        if user not in read_accounts(users_file).all_hashes:
-            raise NoSuchAccountError(user)
-        password = _new_password(password_stdin, generate)
-        set_hash(users_file, user, hash_password(password, _bcrypt_cost()))
+    if user not in accounts.read().all_hashes:
+        raise NoSuchAccountError(user)
+    password = _new_password(password_stdin, generate)
+    accounts.set_hash(user, hash_password(password, _bcrypt_cost()))
     _report_done(f"Changed the password of {user}", password if generate else None)
 
 
 @users.command("list")
-@_users_option
 @click.option(
     "--long",
     is_flag=True,
     help="Also print, after tabs, whether each account is enabled and when it was created.",
 )
-def list_names(users_file: Path, long: bool) -> None:
+@with_accounts
+def list_names(accounts: AccountsPlace, long: bool) -> None:
     """Print the names of all accounts, one a line.
 
     The name of a disabled account is followed by a tab and the word disabled.
     """
-    with _report_problems(users_file):
-        accounts: Accounts = read_accounts(users_file)
-    for name in sorted(accounts.all_hashes):
-        state = "disabled" if name in accounts.disabled else "enabled"
+    listed = accounts.read()
+    for name in sorted(listed.all_hashes):
+        state = "disabled" if name in listed.disabled else "enabled"
         if long:
-            click.echo(f"{name}\t{state}\t{accounts.created.get(name, '-')}")
+            click.echo(f"{name}\t{state}\t{listed.created.get(name, '-')}")
         else:
-            click.echo(name if name in accounts else f"{name}\t{state}")
+            click.echo(name if name in listed else f"{name}\t{state}")
 
 
 @users.command()
 @click.argument("name")
-@_users_option
-def remove(name: str, users_file: Path) -> None:
+@with_accounts
+def remove(name: str, accounts: AccountsPlace) -> None:
     """Remove the account NAME, and end its session.
 
     The last account that may log in cannot be removed: a server rejects a file without one, and
     would keep the account. Disable it instead.
     """
     user = _canonical(name)
-    with _report_problems(users_file):
-        if list(read_accounts(users_file)) == [user]:
-            option = one_line(f"--users {shlex.quote(str(users_file))}")
-            raise click.ClickException(
-                f"{user} is the last account that may log in, and a server does not work without"
-                f" one; add another first, or: chat-server users disable {user} {option}"
-            )
-        remove_account(users_file, user)
-    click.echo(f"Removed {user} from {_format_path(users_file)}")
-    history = _existing_history(users_file)
-    if history is not None:
-        option = one_line(f"--history {shlex.quote(str(history))}")
-        click.echo(
-            f"The messages of {user} stay in rooms. To remove them: chat-server history forget"
-            f" {user} {option}",
-            err=True,
+    if list(accounts.read()) == [user]:
+        raise click.ClickException(
+            f"{user} is the last account that may log in, and a server does not work without"
+            f" one; add another first, or: chat-server users disable {user} {accounts.option}"
         )
+    accounts.remove(user)
+    click.echo(f"Removed {user} from {accounts.shown}")
+    if isinstance(accounts, FileAccounts):
+        history = _existing_history(accounts.path)
+        if history is None:
+            return
+        where, option = "", one_line(f" --history {shlex.quote(str(history))}")
+    else:
+        where, option = ", on every server", ""
+    click.echo(
+        f"The messages of {user} stay in rooms. To remove them{where}: chat-server history forget"
+        f" {user}{option}",
+        err=True,
+    )
 
 
 @users.command()
 @click.argument("old")
 @click.argument("new")
-@_users_option
-def rename(old: str, new: str, users_file: Path) -> None:
+@with_accounts
+def rename(old: str, new: str, accounts: AccountsPlace) -> None:
     """Rename the account OLD to NEW. Its password stays the same, and so does its history.
 
     A session of OLD ends. Rejects a name that looks like that of another account.
     """
     old_name, new_name = _canonical(old), _canonical(new)
-    with _report_problems(users_file):
-        rename_account(users_file, old_name, new_name)
+    accounts.rename(old_name, new_name)
     click.echo(f"Renamed {old_name} to {new_name}")
-    history = _existing_history(users_file)
+    # Several servers rename it in their histories when they read the change.
+    history = _existing_history(accounts.path) if isinstance(accounts, FileAccounts) else None
     if history is not None:
         _rename_in_history(history, old_name, new_name)
 
@@ -218,34 +195,48 @@ def _rename_in_history(history: Path, old: str, new: str) -> None:
 
 @users.command()
 @click.argument("name")
-@_users_option
-def disable(name: str, users_file: Path) -> None:
+@with_accounts
+def disable(name: str, accounts: AccountsPlace) -> None:
     """Disable logins to the account NAME until it is enabled, and end its session."""
     user = _canonical(name)
-    with _report_problems(users_file):
-        done = disable_account(users_file, user)
+    done = accounts.disable(user)
     click.echo(f"Disabled {user}" if done else f"{user} is already disabled")
 
 
 @users.command()
 @click.argument("name")
-@_users_option
-def enable(name: str, users_file: Path) -> None:
+@with_accounts
+def enable(name: str, accounts: AccountsPlace) -> None:
     """Enable logins to the account NAME again, with its old password."""
     user = _canonical(name)
-    with _report_problems(users_file):
-        done = enable_account(users_file, user)
+    done = accounts.enable(user)
     click.echo(f"Enabled {user}" if done else f"{user} is already enabled")
 
 
+@users.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@with_accounts
+def export(file: Path, accounts: AccountsPlace) -> None:
+    """Write all accounts to the new users file FILE, for a server without --redis.
+
+    What is not for that file, such as disabled accounts, goes to a companion next to it.
+    """
+    exported = accounts.read()
+    if not write_new_files(file, exported):
+        raise click.ClickException(
+            f"{_format_path(file)} or its companion already exists; name another file"
+        )
+    click.echo(f"Exported {len(exported.all_hashes)} accounts to {_format_path(file)}")
+
+
 @users.command(hidden=True)
-@_users_option
+@users_option
 def demo(users_file: Path) -> None:
     """Create the users file with the demo accounts if it does not exist.
 
     Prints the demo accounts that have the demo password in it, one a line.
     """
-    with _report_problems(users_file):
+    with report_problems(FileAccounts(users_file)):
         names = create_demo_accounts(users_file)
     for name in names:
         click.echo(name)
@@ -276,47 +267,6 @@ def _report_done(message: str, password: str | None) -> None:
     if password is not None:
         click.echo("The password, which is shown only this once:", err=True)
         click.echo(password)
-
-
-@contextmanager
-def _report_problems(users_file: Path) -> Iterator[None]:
-    """Report errors of the block in one line, and a file mode that the block has tightened."""
-    option = one_line(f"--users {shlex.quote(str(users_file))}")
-    mode = _mode(users_file)
-    try:
-        yield
-    except UsersFileError as error:
-        raise click.UsageError(str(error)) from error
-    except AccountExistsError as error:
-        raise click.ClickException(
-            f"the account {error} already exists; to change its password: chat-server users passwd"
-            f" {error} {option}"
-        ) from error
-    except ConfusableNameError as error:
-        raise click.ClickException(
-            f"{error.name} looks like the existing account {error.account}; choose another name"
-        ) from error
-    except InvisibleNameError as error:
-        raise click.ClickException(
-            f"the name {str(error)!a} has no visible character; choose another name"
-        ) from error
-    except NoSuchAccountError as error:
-        raise click.ClickException(
-            f"there is no account {error}; to list all accounts: chat-server users list {option}"
-        ) from error
-    if mode & 0o077 and not _mode(users_file) & 0o077:
-        click.echo(
-            f"{_format_path(users_file)} had mode {mode:04o}: now only its owner can read it,"
-            " and the server must run as that user",
-            err=True,
-        )
-
-
-def _mode(users_file: Path) -> int:
-    try:
-        return stat.S_IMODE(users_file.stat().st_mode)
-    except OSError:
-        return 0
 
 
 def _new_password(from_stdin: bool, generate: bool) -> str:
