@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,6 +14,10 @@ PORT: Final = 9000
 
 TLS_PORT: Final = 9001
 """The default port of a server with encryption."""
+
+
+Address = tuple[str, int]
+"""The host and the port of a server. An IPv6 address has no brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,9 @@ class Account:
     used only for a server on this machine that does not encrypt."""
     previous_password: str = field(default="", repr=False)
     """The password before a change whose outcome is unknown. Otherwise empty."""
+    others: tuple[Address, ...] = ()
+    """The other servers of the same chat. `host` and `port` name the first one, under which the
+    client keeps what belongs to the account."""
 
     def with_password(self, new: str) -> Account:
         """Return this account with `new`, which is known to be the password."""
@@ -41,9 +49,19 @@ class Account:
         return replace(self, password=new, previous_password=self.password)
 
     @property
+    def addresses(self) -> tuple[Address, ...]:
+        """All servers of the chat, in the order in which they are tried at first."""
+        return ((self.host, self.port), *self.others)
+
+    def at(self, address: Address) -> Account:
+        """Return this account at one of its servers alone."""
+        host, port = address
+        return replace(self, host=host, port=port, others=())
+
+    @property
     def server(self) -> str:
-        """`host:port`, with brackets around an IPv6 address."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """`host:port` of the first server, with brackets around an IPv6 address."""
+        return server_text((self.host, self.port))
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -73,13 +91,25 @@ class Account:
 
 
 def make_account(
-    host: str, port: int, user: str, password: str, *, plaintext: bool = False
+    host: str,
+    port: int,
+    user: str,
+    password: str,
+    *,
+    plaintext: bool = False,
+    others: Sequence[Address] = (),
 ) -> Account:
     """Return an account as the user typed it: an IPv6 `host` may be in brackets."""
     host = host.strip()
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
-    return Account(host, port, user, password, plaintext)
+    return Account(host, port, user, password, plaintext, others=tuple(others))
+
+
+def server_text(address: Address) -> str:
+    """Return `host:port`, with brackets around an IPv6 address."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def default_port(*, plaintext: bool) -> int:

@@ -40,6 +40,8 @@ class ConnectionChanged:
     """Seconds until the next attempt. Only while WAITING."""
     encrypted: bool = False
     """Only while ONLINE."""
+    server: str = ""
+    """`host:port` of the server in use, if the account has several. Only while ONLINE."""
     checking_password: bool = False
     """True while the server lets the login wait for the check of its password."""
 
@@ -106,6 +108,21 @@ class SignInFailed:
     """Seconds to wait before a retry, as requested by the server. 0.0: it requested none."""
     untrusted: bool = False
     """True if the server's key is the problem. Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPostponed:
+    """The servers cannot reach each other. The client signs in later by itself, with delays."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServersConnectionChanged:
+    """The server has lost the other servers of this chat, or has reached them again.
+
+    Meanwhile it keeps what the user sends and delivers nothing. A new session starts connected.
+    """
+
+    connected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +465,8 @@ Event = (
     | SignedIn
     | PasswordCheckPending
     | SignInFailed
+    | SignInPostponed
+    | ServersConnectionChanged
     | SignedOut
     | Joined
     | JoinFailed

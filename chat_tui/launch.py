@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from chat_tui.account import Address
 from chat_tui.config import Configuration, Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class LaunchOptions:
     there is one."""
     plaintext: bool = False
     """True if the connection must not be encrypted. Applies only to this host and port."""
+    others: tuple[Address, ...] = ()
+    """The other servers of the same chat. Applies only to this host and port."""
     local_accounts: tuple[str, ...] = ()
     """The demo accounts of the server of `--local`, as far as they are known before its start."""
 

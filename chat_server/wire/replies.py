@@ -341,6 +341,20 @@ def is_logged_out(text: str) -> bool:
     return text.startswith(_LOGGED_OUT)
 
 
+def parse_servers_notice(text: str) -> bool | None:
+    """Return True if the server reports that it reached the other servers again, False if it lost
+    them, and None for any other reply."""
+    return {SERVERS_CONNECTED: True, SERVERS_DISCONNECTED: False}.get(text)
+
+
+def is_servers_unreachable(text: str) -> bool:
+    """Return whether this error rejects a login only because the servers cannot reach each other.
+
+    The user and the password were not checked, or are right. A later login may succeed.
+    """
+    return text == SERVERS_UNREACHABLE
+
+
 _INVALID_ROOM: Final = reply_pattern(r"Invalid room name: (.*)")
 _SIMILAR_ROOM: Final = reply_pattern(r"Can't open (.*): it looks like room '([^']*)'")
 _NO_SUCH_ROOM: Final = reply_pattern(r"No such room: (.*)")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from chat_tui.account import server_text
 from chat_tui.config import (
     EXAMPLE,
     ConfigProblem,
@@ -101,7 +102,11 @@ def _profiles_and_themes(configuration: Configuration) -> Iterator[str]:
         path = ("profiles", profile.name)
         yield ""
         yield _line(f"[profiles.{_toml(profile.name)}]", _origin(configuration, *path))
-        values = {"server": profile.account("").server, "user": profile.user, "room": profile.room}
+        servers = tuple(server_text(address) for address in profile.account("").addresses)
+        values: dict[str, object] = (
+            {"servers": servers} if profile.others else {"server": servers[0]}
+        )
+        values |= {"user": profile.user, "room": profile.room}
         values["password_env"] = profile.password_env
         for name, value in values.items():
             if value is not None:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 import click
 
 from chat_server.wire import canonical_name
-from chat_tui.account import PORT, TLS_PORT, Account, default_port, parse_address
+from chat_tui.account import (
+    PORT,
+    TLS_PORT,
+    Account,
+    Address,
+    default_port,
+    make_account,
+    parse_address,
+)
 from chat_tui.config import DEFAULT_HOST, sign_in_target
 from chat_tui.input import WHEN_FORMS, guessed_netcat_command, is_when
 
@@ -28,6 +36,13 @@ def _to_address(
         return None if text is None else parse_address(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
+
+
+def _to_addresses(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, int | None], ...]:
+    found = (_to_address(context, parameter, text) for text in texts)
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _second_argument_problem(
@@ -73,7 +88,14 @@ def _to_names(
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("arguments", metavar="[HOST[:PORT]]", nargs=-1)
-@click.option("--server", callback=_to_address, metavar="HOST[:PORT]", help="The server.")
+@click.option(
+    "--server",
+    "servers",
+    callback=_to_addresses,
+    metavar="HOST[:PORT]",
+    multiple=True,
+    help="The server. Can be repeated if several servers are one chat.",
+)
 @click.option("--port", callback=_reject_port, hidden=True, expose_value=False)
 @click.option(
     "--profile", metavar="NAME", help="Use the server and account of this profile in the settings."
@@ -127,7 +149,7 @@ def _to_names(
 def client_command(
     context: click.Context,
     arguments: tuple[str, ...],
-    server: tuple[str, int | None] | None,
+    servers: tuple[tuple[str, int | None], ...],
     profile: str | None,
     plaintext: bool,
     user: str | None,
@@ -151,6 +173,7 @@ def client_command(
     `chat-tui trust` lists the trusted keys of servers.
     """
     text = None
+    server = servers[0] if servers else None
     if send is not None:
         if len(arguments) > 1:
             raise click.UsageError('put the text of --send in quotes: --send ROOM "text"')
@@ -179,6 +202,10 @@ def client_command(
     if plaintext and server is None:
         raise click.UsageError("--plaintext needs a server: add HOST[:PORT]")
     target = server and (server[0], server[1] or default_port(plaintext=plaintext))
+    others = tuple(
+        (make_account(host, 0, "", "").host, port or default_port(plaintext=plaintext))
+        for host, port in servers[1:]
+    )
     if plain or send is not None or tail is not None:
         from chat_tui.headless import HeadlessJob
 
@@ -195,6 +222,7 @@ def client_command(
             until or "",
             as_json,
             plaintext,
+            others,
         ).run(_os_user())
     if not _has_terminal():
         host, port = target or (DEFAULT_HOST, TLS_PORT)
@@ -203,7 +231,7 @@ def client_command(
             "the full-screen client needs a terminal. Use --plain, --send or --tail, or connect"
             f" with: {guessed_netcat_command(account)}"
         )
-    _run_full_screen(target, profile, user, room, local=local, plaintext=plaintext)
+    _run_full_screen(target, profile, user, room, local=local, plaintext=plaintext, others=others)
     return 0
 
 
@@ -239,6 +267,7 @@ def _run_full_screen(
     *,
     local: bool,
     plaintext: bool,
+    others: tuple[Address, ...],
 ) -> None:
     """Run the full-screen client until the user quits. Called by the main thread.
 
@@ -270,7 +299,9 @@ def _run_full_screen(
     else:
         is_named = server is not None or user is not None
         profile = None if is_named else _initial_profile(configuration, state.last, profile_name)
-        target = sign_in_target(profile, server, user, state.last, _os_user(), plaintext=plaintext)
+        target = sign_in_target(
+            profile, server, user, state.last, _os_user(), plaintext=plaintext, others=others
+        )
         options = LaunchOptions(
             target.host,
             target.port,
@@ -279,6 +310,7 @@ def _run_full_screen(
             configuration=configuration,
             profile=profile.name if profile else None,
             plaintext=target.plaintext,
+            others=target.others,
         )
     app = ChatApp(options, state)
     try:

@@ -68,14 +68,18 @@ def trust_command(context: click.Context) -> None:
 
 @trust_command.command("list")
 def list_() -> int:
-    """Print the pinned keys: server, fingerprint and date."""
+    """Print the pinned keys: server, fingerprint and date.
+
+    A key that was pinned because another server of the same profile has it names that server.
+    """
     known = KnownServers(state_folder())
     try:
         servers = known.listed()
     except KnownServersError as error:
         return _fail(str(error), ExitCode.UNTRUSTED)
     for pinned in servers:
-        print(safe_text(f"{pinned.server}  {pinned.fingerprint}  {pinned.since}"))
+        like = f"  same key as {pinned.like}" if pinned.like else ""
+        print(safe_text(f"{pinned.server}  {pinned.fingerprint}  {pinned.since}{like}"))
     sys.stdout.flush()
     if not servers:
         print(f"chat-tui: no keys are pinned in {known.path}", file=sys.stderr)

@@ -43,6 +43,7 @@ EXAMPLE: Final = """\
 # any of the three, the client asks for it.
 #[profiles.work]
 #server = "chat.example.org"
+# or, if several servers are one chat: servers = ["chat1.example.org:9001", "chat2.example.org"]
 #user = "alice"
 #room = "dev"
 #password_command = "pass show chat/alice"

@@ -28,7 +28,7 @@ _MAX_BYTES: Final = 1 << 20
 
 _SOURCES: Final = ("password_command", "password_env", "keyring")
 
-_PROFILE_KEYS: Final = ("server", "user", "room", "plaintext", *_SOURCES)
+_PROFILE_KEYS: Final = ("server", "servers", "user", "room", "plaintext", *_SOURCES)
 
 _T = TypeVar("_T")
 
@@ -216,10 +216,16 @@ class _ConfigLoader:
                 self._report((*path, key), message, hint)
             elif key not in _PROFILE_KEYS:
                 self._report_unknown((*path, key), _PROFILE_KEYS)
+        if "server" in table and "servers" in table:
+            message = "server and servers can't be used together"
+            self._report((*path, "servers"), message, "Keep one of them: servers may list one")
+            return None
+        example = '["chat1.example.org:9001", "chat2.example.org"]'
+        servers = self._profile_value(path, table, "servers", _to_addresses, example)
         server = self._profile_value(path, table, "server", _to_address, '"chat.example.org"')
         user = self._profile_value(path, table, "user", _to_name, '"alice"')
         for key, value in (("server", server), ("user", user)):
-            if value is None and key not in table:
+            if value is None and key not in table and not (key == "server" and "servers" in table):
                 self._report(path, f"the profile {name} has no {key}", f"Add a line {key} = …")
         room = self._profile_value(path, table, "room", _to_name, '"dev"')
         env = self._profile_value(path, table, "password_env", _to_variable_name, '"CHAT_PASSWORD"')
@@ -233,11 +239,15 @@ class _ConfigLoader:
             message = f"{' and '.join(sources)} can't be used together"
             self._report((*path, sources[1]), message, "Keep one of them")
             return None
-        if server is None or user is None:
+        servers = servers or (() if server is None else (server,))
+        if not servers or user is None:
             return None
-        host, port = server
-        port = default_port(plaintext=plaintext) if port is None else port
-        return Profile(name, host, port, user, room, env, command, bool(ring), plaintext)
+        usual = default_port(plaintext=plaintext)
+        first, *others = [(host, usual if port is None else port) for host, port in servers]
+        if len({(host.casefold(), port) for host, port in (first, *others)}) <= len(others):
+            self._report((*path, "servers"), "servers lists a server twice", "Remove one of them")
+            return None
+        return Profile(name, *first, user, room, env, command, bool(ring), plaintext, tuple(others))
 
     def _profile_value(
         self,
@@ -322,6 +332,11 @@ def _to_address(value: object) -> tuple[str, int | None] | None:
     except ValueError:
         return None
     return make_account(host, port or 0, "", "").host, port
+
+
+def _to_addresses(value: object) -> tuple[tuple[str, int | None], ...] | None:
+    found = [_to_address(item) for item in value] if isinstance(value, list) else []
+    return None if None in found else tuple(filter(None, found)) or None
 
 
 def _to_variable_name(value: object) -> str | None:

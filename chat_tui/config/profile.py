@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from chat_tui.account import Account, make_account
+from chat_tui.account import Account, Address, make_account
 
 KEYRING_SERVICE: Final = "lobby-chat"
 """The service name of the client's passwords in the system's keyring."""
@@ -46,6 +46,9 @@ class Profile:
     """True if the password is in the system's keyring."""
     plaintext: bool = False
     """True if the connection must not be encrypted, even to a remote host."""
+    others: tuple[Address, ...] = ()
+    """The other servers of the same chat. `host` and `port` are the first one, whose address is
+    part of the keyring entry and of the names of the client's files."""
 
     @property
     def needs_prompt(self) -> bool:
@@ -68,7 +71,7 @@ class Profile:
 
     def account(self, password: str) -> Account:
         """Return the account of this profile with `password`."""
-        return make_account(self.host, self.port, self.user, password)
+        return make_account(self.host, self.port, self.user, password, others=self.others)
 
     def matches(self, host: str, port: int, user: str) -> bool:
         """Return whether this profile is for that user at that server."""

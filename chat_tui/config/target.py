@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chat_tui.account import TLS_PORT
+from chat_tui.account import TLS_PORT, Address
 
 if TYPE_CHECKING:
     from chat_tui.config import Profile
@@ -25,6 +25,8 @@ class SignInTarget(NamedTuple):
     user: str
     plaintext: bool
     """True if the connection must not be encrypted, even to a remote host."""
+    others: tuple[Address, ...] = ()
+    """The other servers of the same chat."""
 
 
 def sign_in_target(
@@ -35,14 +37,17 @@ def sign_in_target(
     os_user: str,
     *,
     plaintext: bool,
+    others: tuple[Address, ...] = (),
 ) -> SignInTarget:
     """Return the target of `profile`, or combine the options, the last sign-in and defaults.
 
     `server` (host, port) and `user` are options of the command line. `last` fills in what they
     leave open. Without it, the server is `DEFAULT_HOST` on the TLS port and the user is `os_user`.
-    `plaintext` is an option for `server` and is never taken from `last`.
+    `plaintext` and `others` are options for `server` and are never taken from `last`.
     """
     if profile is not None:
-        return SignInTarget(profile.host, profile.port, profile.user, profile.plaintext)
+        return SignInTarget(
+            profile.host, profile.port, profile.user, profile.plaintext, profile.others
+        )
     host, port = server or ((last.host, last.port) if last else (DEFAULT_HOST, TLS_PORT))
-    return SignInTarget(host, port, user or (last.user if last else os_user), plaintext)
+    return SignInTarget(host, port, user or (last.user if last else os_user), plaintext, others)

@@ -64,7 +64,10 @@ def account_with_password(
             f"{PASSWORD_VARIABLE}, or a password source in a profile"
         )
     plaintext = target.plaintext or (profile is not None and profile.plaintext)
-    result = make_account(target.host, target.port, target.user, password, plaintext=plaintext)
+    others = target.others or (profile.others if profile is not None else ())
+    result = make_account(
+        target.host, target.port, target.user, password, plaintext=plaintext, others=others
+    )
     if result.problem is not None:
         raise SignInConfigError(result.problem)
     return result

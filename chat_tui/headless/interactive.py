@@ -67,6 +67,7 @@ class InteractiveJob:
             room=room,
             follow_everyone=follow_everyone,
             plaintext=account.plaintext,
+            others=account.others,
         )
         while True:
             if self._at_terminal and self._wants_to_read():
@@ -175,8 +176,9 @@ class InteractiveJob:
         self._shown_state = state
         if state is ConnectionState.ONLINE:
             encryption = "encrypted" if model.connection.encrypted else "unencrypted"
+            server = model.connection.server or model.server
             self._runner.log(
-                f"connected to {model.server} as {model.user}, in {model.room}, {encryption}"
+                f"connected to {server} as {model.user}, in {model.room}, {encryption}"
             )
         elif state is ConnectionState.WAITING:
             why = safe_text(model.connection.reason).rstrip(".")

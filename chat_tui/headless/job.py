@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from chat_tui.account import Account
+from chat_tui.account import Account, Address
 from chat_tui.config import load, sign_in_target
 from chat_tui.headless import entry_points
 from chat_tui.headless.credentials import SignInConfigError, account_with_password, select_profile
@@ -40,6 +40,8 @@ class HeadlessJob:
     """With `tail`: print one JSON object a line."""
     plaintext: bool = False
     """Do not encrypt the connection. Set only together with `server`."""
+    others: tuple[Address, ...] = ()
+    """The other servers of the same chat. Set only together with `server`."""
 
     def run(self, os_user: str) -> int:
         """Run the job and return its exit code. `os_user` is the default user name."""
@@ -57,7 +59,13 @@ class HeadlessJob:
                     f"{configuration.path}"
                 )
             target = sign_in_target(
-                profile, self.server, self.user, state.last, os_user, plaintext=self.plaintext
+                profile,
+                self.server,
+                self.user,
+                state.last,
+                os_user,
+                plaintext=self.plaintext,
+                others=self.others,
             )
             account = account_with_password(configuration, profile, target)
         except SignInConfigError as error:

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from chat_server.wire import replies
 from chat_tui import events
 from chat_tui.account import Account
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.past_messages import PageFeed
 from chat_tui.headless.unconfirmed import UnconfirmedFeed
-from chat_tui.model import ChatModel, Entry, SettledFeed
+from chat_tui.model import ChatModel, Entry, EntryKind, SettledFeed
 from chat_tui.sanitize import safe_text
 from chat_tui.session import ChatSession, trust_text
 from chat_tui.storage import KnownServers
@@ -85,8 +86,16 @@ class HeadlessRunner:
         return input_fd in readable
 
     def take_new_entries(self) -> list[tuple[str, Entry]]:
-        """Return the settled entries since the last call, each with its room or conversation."""
-        return list(self.pages.live(self.settled_feed.take()))
+        """Return the settled entries since the last call, each with its room or conversation.
+
+        The notices about the other servers are not among them: `log` has got them.
+        """
+        return [
+            (location, entry)
+            for location, entry in self.pages.live(self.settled_feed.take())
+            if entry.kind is not EntryKind.NOTICE
+            or replies.parse_servers_notice(entry.text) is None
+        ]
 
     def exit_code_for(self, notice: events.Event, account: Account) -> ExitCode | None:
         """Return the exit code if this notice ends the session, and log the reason.
@@ -126,6 +135,8 @@ class HeadlessRunner:
     def _observe(self, event: events.Event) -> None:
         self.pages.handle(event)
         self.unconfirmed.handle(event)
+        if isinstance(event, events.ServersConnectionChanged):
+            self.log(replies.SERVERS_CONNECTED if event.connected else replies.SERVERS_DISCONNECTED)
 
     def _wake(self) -> None:
         with self._wake_lock, suppress(BlockingIOError):

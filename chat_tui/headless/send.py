@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from chat_server.wire import TextLine, published_form
 from chat_tui import events
 from chat_tui.account import Account
@@ -13,6 +16,10 @@ from chat_tui.headless.runner import HeadlessRunner
 from chat_tui.input import holds_secret, redact, sending_problem, to_composer_text
 from chat_tui.model import EntryKind, EntryState
 from chat_tui.sanitize import safe_text
+
+DELIVERY_TIMEOUT: Final = 120.0
+"""Seconds in which the servers have to reach each other again while lines wait for delivery. The
+servers keep for 120 s what they may have to send to each other again."""
 
 _LOST_STATES = frozenset({ConnectionState.WAITING, ConnectionState.RETRYING})
 
@@ -26,8 +33,14 @@ class SendJob:
     """
 
     def __init__(
-        self, runner: HeadlessRunner, account: Account, room: str, lines: LineReader
+        self,
+        runner: HeadlessRunner,
+        account: Account,
+        room: str,
+        lines: LineReader,
+        delivery_timeout: float = DELIVERY_TIMEOUT,
     ) -> None:
+        """`delivery_timeout`: seconds in which the servers have to reach each other again."""
         self._runner = runner
         self._account = account
         self._room = room
@@ -35,6 +48,8 @@ class SendJob:
         self._sent = self._confirmed = 0  # counts of lines
         self._failed = False
         self._leaving = False
+        self._delivery_timeout = delivery_timeout
+        self._waiting_since: float | None = None  # the servers cannot reach each other
 
     def run(self) -> ExitCode:
         """Send all lines. Return DONE only if the server has confirmed every line."""
@@ -46,6 +61,7 @@ class SendJob:
             account.password,
             room=self._room,
             plaintext=account.plaintext,
+            others=account.others,
             uses_history=False,
         )
         while True:
@@ -63,8 +79,22 @@ class SendJob:
                 runner.log(safe_text(runner.model.connection.reason))
                 runner.session.cancel()
                 return self._result()
+            if self._is_delivery_overdue():
+                runner.log("the servers still cannot reach each other")
+                runner.session.cancel()
+                return self._result()
             if runner.session.can_send_now and not self._leaving:
                 self._advance()
+
+    def _is_delivery_overdue(self) -> bool:
+        """Return True if the servers have been without each other for too long."""
+        if self._runner.model.servers_connected:
+            self._waiting_since = None
+            return False
+        now = time.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return now - self._waiting_since >= self._delivery_timeout
 
     def _wants_to_read(self) -> bool:
         lines = self._lines

@@ -75,6 +75,7 @@ class TailJob:
             follow_everyone=not self._authors,
             follow=self._authors - {account.user},  # the server sends own messages anyway
             plaintext=account.plaintext,
+            others=account.others,
             since=self._options.since,
         )
         shown_state = ConnectionState.CONNECTING

@@ -60,6 +60,8 @@ class ChatModel:
         self.user = safe_name(user)
         self.capabilities = ServerCapabilities()
         self.connection = ConnectionChanged(ConnectionState.OFFLINE)
+        self.servers_connected = True
+        """False while the server has lost the other servers of this chat."""
         self.round_trip: float | None = None
         """Seconds between the latest measured request and its answer."""
         self.rooms = RoomDirectory()
@@ -306,12 +308,16 @@ class ChatModel:
             case events.ConnectionChanged():
                 self.connection = event
                 if event.state is not ConnectionState.ONLINE:
+                    self.servers_connected = True  # the next session reports it again if need be
                     self._navigation.connection_lost()
                     self._own.connection_lost()
                     if self.history_search.failed(self.history_search.room, _CONNECTION_LOST):
                         self._changes.add(Pane.FOUND)
                     if self._intake.pages.connection_lost():
                         self._changes.add(Pane.LOG)
+                self._changes |= {Pane.STATUS, Pane.COMPOSER}
+            case events.ServersConnectionChanged(connected):
+                self.servers_connected = connected
                 self._changes |= {Pane.STATUS, Pane.COMPOSER}
             case events.SignedIn(user, commands):
                 self.user = self.people.user = safe_name(user)

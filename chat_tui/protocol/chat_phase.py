@@ -104,6 +104,7 @@ class ChatPhase(Phase):
         self._restores_names = not (target.is_reconnect or target.subscriptions <= {EVERYONE})
         self._password_change = PasswordChange(self._sender, emit)
         self._shutdown_notice = ""
+        self._servers_connected = True
 
         emit(events.SignedIn(name, commands))
         # First of all: no text may be sent before it is known whether the server echoes it.
@@ -231,6 +232,11 @@ class ChatPhase(Phase):
 
     def tick(self, now: float) -> None:
         """Handle timeouts."""
+        if not self._servers_connected:
+            # The server takes no command before the messages in front of it are delivered, so
+            # silence proves nothing. TCP keepalive ends a connection whose server has vanished.
+            self._sender.made_progress(now)
+            self._poller.bytes_received(now)
         if not self._poller.tick(now):
             self.connection_lost("The server does not answer any more")
             return
@@ -276,6 +282,7 @@ class ChatPhase(Phase):
 
     def _handle_reply(self, text: str, now: float) -> None:
         notice = parse_notice(text)
+        servers_connected = replies.parse_servers_notice(text)
         unread = history_replies.parse_unread(text) if self._history.is_active else None
         announcement = operator_replies.parse_announcement(text)
         if replies.is_logged_out(text):
@@ -284,6 +291,10 @@ class ChatPhase(Phase):
             self._handle_announcement(*announcement, now)
         elif text == replies.SHUTTING_DOWN:
             self._shutdown_notice = text
+            self._emit_notice(text, "notice")
+        elif servers_connected is not None:
+            self._servers_connected = servers_connected
+            self._emit(events.ServersConnectionChanged(servers_connected))
             self._emit_notice(text, "notice")
         elif notice is not None:
             self._handle_notice(notice, now)

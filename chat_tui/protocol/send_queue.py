@@ -142,6 +142,10 @@ class SendQueue:
         self._last_progress = now
         self._clear_in_flight([self._requests.take_oldest()])
 
+    def made_progress(self, now: float) -> None:
+        """Let no request time out until `REQUEST_TIMEOUT` seconds after `now`."""
+        self._last_progress = now
+
     def expire(self, now: float) -> list[Request]:
         """Return the requests that have timed out.
 

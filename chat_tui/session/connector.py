@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chat_tui import events
-from chat_tui.account import Account
+from chat_tui.account import Account, Address
 from chat_tui.events import KeyChanged, KeyUnknown, SignInFailed, TrustDecision
 from chat_tui.storage import KnownServers, KnownServersError
 from chat_tui.transport import (
@@ -31,12 +31,17 @@ class Connector:
         self._known = known
         self._wake = wake
         self._account: Account | None = None
+        self._siblings: Sequence[Address] = ()
         self._dialer: Dialer | None = None
         self._unknown_key: str | None = None  # the fingerprint that the user is asked about
 
-    def dial(self, account: Account) -> SignInFailed | None:
-        """Start an attempt. Return why it cannot start, or None."""
+    def dial(self, account: Account, siblings: Sequence[Address] = ()) -> SignInFailed | None:
+        """Start an attempt. Return why it cannot start, or None.
+
+        `siblings`: the other servers of the same chat. The key of a trusted one is trusted here.
+        """
         self._account = account
+        self._siblings = siblings
         try:
             self._dialer = Dialer(
                 account.host, account.port, self._wake, self._known, plaintext=account.plaintext
@@ -59,10 +64,29 @@ class Connector:
             case ConnectFailed(reason, retry, untrusted):
                 return SignInFailed(reason, retry, untrusted=untrusted)
             case UnknownKey(fingerprint, why):
+                try:
+                    address = account.host, account.port
+                    if self._known.trust_like(address, self._siblings, fingerprint):
+                        return self.dial(account, self._siblings)
+                except KnownServersError as error:
+                    return _not_sent(error)
                 self._unknown_key = fingerprint
                 return KeyUnknown(account.server, fingerprint, why)
             case ChangedKey(trusted, seen, pinned):
                 return KeyChanged(account.server, trusted, seen, pinned)
+            case Connected(stream, fingerprint="") if not account.plaintext:
+                try:
+                    encrypts = any(self._known.trusted(*other) for other in self._siblings)
+                except KnownServersError as error:
+                    stream.finish_and_close()
+                    return _not_sent(error)
+                if encrypts:  # never downgrade: a trusted server of this chat has a key
+                    stream.finish_and_close()
+                    reason = (
+                        f"{account.server} does not encrypt, but another server of this chat has "
+                        "a trusted key. Nothing was sent"
+                    )
+                    return SignInFailed(reason, retry=True)
         return outcome
 
     def trust(self, decision: TrustDecision) -> SignInFailed | None:
@@ -83,15 +107,18 @@ class Connector:
                 reason = "Nothing was sent: you did not confirm the server's key"
                 return events.SignInFailed(reason, retry=False, untrusted=True)
         except KnownServersError as error:
-            reason = f"Nothing was sent: {error}"
-            return events.SignInFailed(reason, retry=False, untrusted=True)
-        return self.dial(account)
+            return _not_sent(error)
+        return self.dial(account, self._siblings)
 
     def cancel(self) -> None:
         """Cancel the attempt under way, and drop the open question."""
         if self._dialer is not None:
             self._dialer.cancel()
         self._dialer = self._unknown_key = None
+
+
+def _not_sent(error: KnownServersError) -> SignInFailed:
+    return SignInFailed(f"Nothing was sent: {error}", retry=False, untrusted=True)
 
 
 def open_connection(

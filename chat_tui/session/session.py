@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
-from chat_server.wire import EVERYONE, LOBBY
+from chat_server.wire import EVERYONE, LOBBY, replies
 from chat_tui import events
-from chat_tui.account import Account, make_account
+from chat_tui.account import Account, Address, make_account
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
@@ -31,6 +31,7 @@ from chat_tui.session.history_memory import HistoryMemory
 from chat_tui.session.model_feed import ModelFeed
 from chat_tui.session.pump import pump_inbox
 from chat_tui.session.reconnect import Reconnector
+from chat_tui.session.server_rotation import ServerRotation
 from chat_tui.session.suspension import SuspensionDetector
 from chat_tui.storage import KnownServers, StampStore
 from chat_tui.transport import Backoff, Connected, Connection, Wakeup
@@ -81,6 +82,10 @@ class ChatSession:
         """The resolved account (`resolved_account`) of the current or last connection."""
         self.fingerprint = ""
         """Fingerprint of the server's key; empty without TLS."""
+        self._rotation = ServerRotation()
+        self._address: Address = ("", 0)  # the server that was tried last
+        self._waits_for_servers = False
+        self._servers_unreachable = False  # a server of this round has no other servers
         self._target = RestoreTarget()
         self._connection: Connection | None = None
         self._protocol = ClientProtocol.closed()  # of `_connection`; closed if there is none
@@ -101,6 +106,8 @@ class ChatSession:
         plaintext: bool = False,
         since: str = "",
         uses_history: bool = True,
+        others: Sequence[Address] = (),
+        waits_for_servers: bool = False,
     ) -> None:
         """Resolve, connect and log in. An earlier connection is closed.
 
@@ -108,11 +115,13 @@ class ChatSession:
         nothing is sent until `trust` is called. `room`: join it at once. `follow_everyone`:
         subscribe to "*". `follow`: subscribe to these users. `plaintext`: do not encrypt.
         `since`: the log of the room begins at this time, as the server reads it. `uses_history`:
-        False requests no past messages. The model is emptied after the login, unless the same user
-        came back to the same server.
+        False requests no past messages. `others`: more servers of the same chat. They are tried in
+        order, and at random after a lost connection. `waits_for_servers`: True retries as long as
+        the servers cannot reach each other, after a `SignInPostponed`. The model is emptied after
+        the login, unless the same user came back to the same server.
         """
         self.cancel()
-        requested = make_account(host, port, user, password, plaintext=plaintext)
+        requested = make_account(host, port, user, password, plaintext=plaintext, others=others)
         if requested.problem is not None:
             self._notices.append(events.SignInFailed(requested.problem, retry=False))
             return
@@ -122,7 +131,9 @@ class ChatSession:
             room, frozenset((*follow, *everyone)), since=since, uses_history=uses_history
         )
         self._reconnector.begin()
-        self._dial(requested, ConnectionState.CONNECTING)
+        self._rotation.begin(requested.addresses)
+        self._waits_for_servers, self._servers_unreachable = waits_for_servers, False
+        self._dial_next(requested, ConnectionState.CONNECTING)
 
     def trust(self, decision: TrustDecision) -> None:
         """Answer a `KeyUnknown`: sign in if the server still has that key, or give up."""
@@ -152,7 +163,30 @@ class ChatSession:
         """Reconnect at once instead of after the delay. No effect unless a retry is scheduled."""
         if self._account is not None and self._reconnector.is_waiting:
             self._reconnector.stop_waiting()
-            self._dial(self._account, ConnectionState.RETRYING)
+            self._dial_next(self._account, ConnectionState.RETRYING)
+
+    @property
+    def servers(self) -> tuple[Address, ...]:
+        """The servers of the chat. Empty while signed out."""
+        return () if self._account is None else self._account.addresses
+
+    @property
+    def address(self) -> Address:
+        """The server in use, or the one that was tried last."""
+        return self._address
+
+    def use_server(self, address: Address) -> None:
+        """Reconnect, with `address` first, which is one of `servers`.
+
+        What waits for a confirmation is settled as after a lost connection.
+        """
+        if self._protocol.is_online:
+            self._protocol.connection_lost("Changing the server", self._clock())
+            self._flush_protocol()
+        if self._reconnector.is_waiting and address in self.servers:
+            self._start_round()
+            self._rotation.prefer(address)
+            self.retry_now()
 
     @property
     def can_send_now(self) -> bool:
@@ -328,9 +362,10 @@ class ChatSession:
         """Return the events since the last call that the screen has to act upon, in order.
 
         `SignedIn`: show the chat. `KeyUnknown`: ask the user and pass the decision to `trust`.
-        `PasswordCheckPending`: show what the first sign-in waits for. `SignInFailed`, `KeyChanged`:
-        go back to the login form and show why (also if a reconnect fails for good). `SignedOut`: no
-        retry follows; show why and offer to sign in again, or quit if it was `requested` by /quit.
+        `PasswordCheckPending`, `SignInPostponed`: show what the first sign-in waits for.
+        `SignInFailed`, `KeyChanged`: go back to the login form and show why (also if a reconnect
+        fails for good). `SignedOut`: no retry follows; show why and offer to sign in again, or quit
+        if it was `requested` by /quit.
         `TextReturned`: put the text back into the composer and show why. `PasswordChanged`,
         `PasswordChangeFailed`, `PasswordChangeUncertain`: the outcome of a change, also of one
         typed as a command. After the last, one of the other two follows once the client has
@@ -341,10 +376,20 @@ class ChatSession:
 
     # Internals
 
+    def _dial_next(self, account: Account, state: ConnectionState) -> None:
+        self._address = self._rotation.take()
+        self._dial(account, state)
+
+    def _start_round(self) -> None:
+        self._rotation.start_round(self._address)
+        self._servers_unreachable = False
+
     def _dial(self, account: Account, state: ConnectionState) -> None:
+        """Dial the server that was tried last."""
         reason = self.model.connection.reason if state is ConnectionState.RETRYING else ""
         self.model.apply(ConnectionChanged(state, reason))
-        if (failure := self._connector.dial(account)) is not None:
+        siblings = [other for other in account.addresses if other != self._address]
+        if (failure := self._connector.dial(account.at(self._address), siblings)) is not None:
             self._sign_in_failed(failure)
 
     def _poll_connector(self) -> None:
@@ -368,7 +413,7 @@ class ChatSession:
             self._sign_in_failed(connection)
             return
         self._connection = connection
-        self.connected_to = resolved_account(account, connected)
+        self.connected_to = resolved_account(account.at(self._address), connected)
         self.fingerprint = connected.fingerprint
         how = f"encrypted, key {connected.fingerprint}" if connected.fingerprint else "unencrypted"
         self.model.wire.note(f"Connected to {self.connected_to.server}, {how}")
@@ -401,11 +446,15 @@ class ChatSession:
             protocol.is_online and self._reconnector.is_restore_overdue
         )
         if is_ready and self.model.connection.state is not ConnectionState.ONLINE:
+            account, reached = self._account, self.connected_to
+            server = reached.server if account and account.others and reached else ""
+            online = ConnectionState.ONLINE
             encrypted = bool(self.fingerprint)
-            self.model.apply(ConnectionChanged(ConnectionState.ONLINE, encrypted=encrypted))
+            self.model.apply(ConnectionChanged(online, encrypted=encrypted, server=server))
         if protocol.end_reason is EndReason.LOST:
             self._target = protocol.restore_target
             self._model_feed.session_ended()
+            self._start_round()
             self._reconnector.lost(protocol.final_message)
 
     def _record_last_action(self, lines: list[str]) -> None:
@@ -449,7 +498,9 @@ class ChatSession:
         account = self._account
         if account is None:
             return
-        self._model_feed.signed_in(event, account, (self.connected_to or account).server)
+        # With several servers, the first one names the account: its files are kept for all.
+        named = account if account.others else self.connected_to or account
+        self._model_feed.signed_in(event, account, named.server)
         self._history.signed_in(account)
         if not self._reconnector.was_online:
             self._notices.append(event)
@@ -458,9 +509,22 @@ class ChatSession:
         self._reconnector.signed_in()
 
     def _sign_in_failed(self, failure: events.SignInFailed) -> None:
-        """Retry if a session was lost. A first sign-in is not retried."""
-        was_online = self._reconnector.was_online
-        if was_online and failure.retry:
+        """Try the next server, or retry if a session was lost. A first sign-in is not retried.
+
+        The delay is between two rounds of all servers, or as long as the server requested.
+        """
+        was_online, account = self._reconnector.was_online, self._account
+        self._servers_unreachable |= replies.is_servers_unreachable(failure.reason)
+        can_retry = failure.retry and not failure.untrusted and account is not None
+        if can_retry and account and not failure.after and self._rotation.has_untried:
+            state = ConnectionState.RETRYING if was_online else ConnectionState.CONNECTING
+            self._dial_next(account, state)
+        elif can_retry and self._waits_for_servers and self._servers_unreachable and not was_online:
+            self._start_round()
+            self._reconnector.schedule_retry(failure.reason, min_delay=failure.after)
+            self._notices.append(events.SignInPostponed())
+        elif was_online and failure.retry:
+            self._start_round()
             self._reconnector.schedule_retry(failure.reason, min_delay=failure.after)
         elif was_online and self._account and should_retry_old_password(self._account, failure):
             self._password_answered(events.PasswordChangeFailed(NOT_CHANGED))

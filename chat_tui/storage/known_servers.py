@@ -6,14 +6,14 @@ import ipaddress
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
-from chat_tui.account import Account
+from chat_tui.account import Account, Address
 from chat_tui.storage.file_lock import state_lock
 from chat_tui.storage.private_files import read_regular, write_private
 
@@ -46,7 +46,10 @@ class KnownServer:
     fingerprint: str
     """The fingerprint that the server must have."""
     since: str
-    """The day on which the user pinned the key, such as 2026-11-22."""
+    """The day on which the key was pinned, such as 2026-11-22."""
+    like: str = ""
+    """`host:port` of the server whose pinned key was the reason: both belong to one profile, and
+    have the same key. Empty: the user has confirmed the key."""
 
     @property
     def host(self) -> str:
@@ -87,8 +90,23 @@ class KnownServers:
         with self._lock:
             self._session_keys[server_name(host, port)] = fingerprint
 
-    def pin(self, host: str, port: int, fingerprint: str) -> None:
-        """Pin this key in the file.
+    def trust_like(self, address: Address, others: Iterable[Address], fingerprint: str) -> bool:
+        """Trust this key at `address` if one of the `others` is trusted with the same key.
+
+        It is pinned if it is pinned there, else trusted until the client exits. Return False, and
+        trust nothing, if no other server is trusted with it. Raises `KnownServersError`.
+        """
+        trusted = [(other, self.trusted(*other)) for other in others]
+        if like := next((other for other, key in trusted if key == (fingerprint, True)), None):
+            self.pin(*address, fingerprint, like=server_name(*like))
+        elif any(key == (fingerprint, False) for _, key in trusted):
+            self.trust_once(*address, fingerprint)
+        else:
+            return False
+        return True
+
+    def pin(self, host: str, port: int, fingerprint: str, *, like: str = "") -> None:
+        """Pin this key in the file. `like`: see `KnownServer`.
 
         Never replaces a different pinned key: raises `KnownServersError` then, and if the file
         can't be read or written.
@@ -101,7 +119,9 @@ class KnownServers:
                     f"another key of {server} is pinned: {pinned.fingerprint}. If the server has "
                     f"a new key, first run: chat-tui trust forget {server}"
                 )
-            known.setdefault(server, KnownServer(server, fingerprint, date.today().isoformat()))
+            known.setdefault(
+                server, KnownServer(server, fingerprint, date.today().isoformat(), like)
+            )
 
     def forget(self, host: str, port: int | None) -> list[KnownServer]:
         """Remove the pinned keys of this server, at all its ports if `port` is None.
@@ -168,6 +188,7 @@ def server_name(host: str, port: int) -> str:
 def _as_json(known: Mapping[str, KnownServer]) -> str:
     data = {
         server.server: {"key": server.fingerprint, "since": server.since}
+        | ({"like": server.like} if server.like else {})
         for server in known.values()
     }
     return json.dumps(data, indent=1, sort_keys=True)
@@ -191,7 +212,10 @@ def _from_json(data: object) -> dict[str, KnownServer]:
                 port = server.rpartition(":")[2]
                 if not (port.isascii() and port.isdigit()):
                     raise ValueError(f"{server!r} is not host:port")
-                known[server] = KnownServer(server, key, since)
+                like = entry.get("like", "")
+                known[server] = KnownServer(
+                    server, key, since, like if isinstance(like, str) else ""
+                )
             case _:
                 raise ValueError(f"the entry of {server!r} has no valid key")
     return known

@@ -123,6 +123,8 @@ class ChatController:
             room=room,
             follow_everyone=request.follow_everyone,
             plaintext=request.plaintext,
+            others=request.others,
+            waits_for_servers=True,
         )
         self.process_updates()
         self._log_files.write()  # of the account that was signed in before
@@ -293,6 +295,8 @@ class ChatController:
                 self._signed_in(request)
             case events.PasswordCheckPending():
                 self.shell.show_sign_in_progress(wording.PASSWORD_CHECK_PENDING)
+            case events.SignInPostponed():
+                self.shell.show_sign_in_progress(wording.SIGN_IN_POSTPONED)
             case events.SignInFailed(reason, retry, untrusted=untrusted):
                 self.screen.password_change.close_form()
                 if retry and not untrusted and self.shell.recover_local_server():
@@ -327,7 +331,9 @@ class ChatController:
         self._state.signed_in(*signed_in_to, request.follow_everyone, request.profile)
         self._last_session, self._replaced = signed_in_to, False
         connected_to = self.session.connected_to
-        port = request.port if connected_to is None else connected_to.port
+        # With several servers, the files have the name of the first one.
+        is_named = connected_to is None or bool(request.others)
+        port = request.port if is_named or connected_to is None else connected_to.port
         self._history_store.open(request.host, port, request.user)
         self._place_store.open(request.host, port, request.user)
         with suppress(NoMatches):  # the chat was never shown

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from chat_tui.account import Account, Address
 from chat_tui.events import (
     ConnectionChanged,
     ConnectionState,
@@ -32,6 +33,11 @@ class FakeSession(ChatSession):
         self.connected_to = None
         self.fingerprint = ""
         self._next_id = 0
+        self._account: Account | None = None
+        self._address = ("", 0)
+
+    def use_server(self, address: Address) -> None:
+        self.calls.append(("use_server", address))
 
     def sign_in(
         self,
@@ -46,8 +52,10 @@ class FakeSession(ChatSession):
         plaintext: bool = False,
         since: str = "",
         uses_history: bool = True,
+        others: Sequence[Address] = (),
+        waits_for_servers: bool = False,
     ) -> None:
-        clear = ("plaintext",) if plaintext else ()
+        clear = (*(("plaintext",) if plaintext else ()), *(("others", *others) if others else ()))
         self.calls.append(("sign_in", host, port, user, password, room, follow_everyone, *clear))
 
     def trust(self, answer: TrustDecision) -> None:

@@ -79,7 +79,7 @@ def status_info(model: ChatModel, notifier: Notifier) -> StatusInfo:
     return StatusInfo(
         model.connection.state,
         model.user,
-        model.server,
+        model.connection.server or model.server,
         model.room,
         model.round_trip,
         model.connection.encrypted,
@@ -123,6 +123,20 @@ def connection_warning(
         f"{state}, next try in {seconds} — {retry_key} now",
         f"{state} — {retry_key} now",
         f"{retry_key}: connect now",
+    )
+
+
+def servers_warning(model: ChatModel) -> Sequence[str]:
+    """Return the text above the composer while the server has lost the other servers of the chat.
+
+    Its longest form comes first.
+    """
+    if model.connection.state is not ConnectionState.ONLINE or model.servers_connected:
+        return ()
+    return (
+        "Disconnected from the other servers; your messages will be sent later",
+        "Other servers disconnected; messages wait",
+        "messages wait",
     )
 
 

@@ -14,6 +14,7 @@ from textual.selection import Selection
 from textual.widget import Widget
 
 from chat_server.wire import EVERYONE, canonical_name
+from chat_tui.account import Address
 from chat_tui.events import ConnectionState
 from chat_tui.input import PASSWD, BlockedInput
 from chat_tui.model import CompletionList, Location, Pane, complete
@@ -424,6 +425,16 @@ class ChatScreen(FreshScreen):
     def action_retry(self) -> None:
         """Reconnect now."""
         self._chat.session.retry_now()
+        self._chat.process_updates()
+
+    def other_servers(self) -> list[Address]:
+        """Return the servers of this chat that are not in use."""
+        session = self._chat.session
+        return [address for address in session.servers if address != session.address]
+
+    def use_server(self, address: Address) -> None:
+        """Reconnect through this server, and come back to the room."""
+        self._chat.session.use_server(address)
         self._chat.process_updates()
 
     def action_newest(self) -> None:

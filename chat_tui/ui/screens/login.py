@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Button, Label, Static
 from textual.widgets.input import Selection
 
-from chat_tui.account import Account, is_this_machine, make_account
+from chat_tui.account import Account, Address, is_this_machine, make_account, server_text
 from chat_tui.config import Configuration, Profile
 from chat_tui.launch import LaunchOptions
 from chat_tui.ui.screens.fresh_screen import FreshScreen
@@ -77,11 +77,15 @@ class LoginScreen(FreshScreen):
         """The name of the profile that the values come from, empty if they come from none."""
         plaintext: bool = False
         """Never encrypt, even if the server is on another machine."""
+        others: tuple[Address, ...] = ()
+        """The other servers of the same chat."""
 
         @property
         def account(self) -> Account:
             """The account without its password."""
-            return make_account(self.host, self.port, self.user, "", plaintext=self.plaintext)
+            return make_account(
+                self.host, self.port, self.user, "", plaintext=self.plaintext, others=self.others
+            )
 
     @dataclass
     class Cancelled(Message):
@@ -97,6 +101,8 @@ class LoginScreen(FreshScreen):
         self._profile_name = options.profile or ""  # given as an option, or picked in the form
         self._local = LocalServerStart(options.start_local, options.local_accounts)
         self._plaintext_at = (options.host, options.port) if options.plaintext else None
+        self._others_at = (options.host, options.port) if options.others else None
+        self._other_servers = options.others
         self._follow_default = follow_default
         self._hint = Content("")
         self._message: Content | None = None
@@ -117,6 +123,7 @@ class LoginScreen(FreshScreen):
                 yield FormField(self._host, id="host", compact=True, placeholder="127.0.0.1")
                 yield Label("Port", classes="label", id="port-label")
                 yield FormField(str(self._port), id="port", compact=True, max_length=5)
+            yield Static(id="others", markup=False)
             yield Static(_PLAINTEXT_WARNING, id="plaintext-warning", markup=False)
             with HorizontalGroup():
                 yield Label("User", classes="label")
@@ -293,6 +300,7 @@ class LoginScreen(FreshScreen):
                 self.query_one(FollowCheckbox).value,
                 profile.name if profile is not None else "",
                 self._is_plaintext(),
+                self._others(),
             )
         )
 
@@ -329,6 +337,17 @@ class LoginScreen(FreshScreen):
             str(self._plaintext_at[1]),
         )
 
+    def _others(self) -> tuple[Address, ...]:
+        """Return the other servers of the chat, as an option or the profile names them."""
+        host, port, _ = self._account_fields()
+        if self._others_at is not None and (host, port) == (
+            self._others_at[0],
+            str(self._others_at[1]),
+        ):
+            return self._other_servers
+        profile = self._profile()
+        return () if profile is None else profile.others
+
     @on(ProfilePicker.ProfilePicked)
     def _profile_picked(self, event: ProfilePicker.ProfilePicked) -> None:
         profile = self._configuration.profiles[event.index]
@@ -345,6 +364,10 @@ class LoginScreen(FreshScreen):
     def _account_changed(self) -> None:
         warn = self._is_plaintext() and not is_this_machine(self._account_fields()[0])
         self.query_one("#plaintext-warning").display = warn
+        others = self._others()
+        row = self.query_one("#others", Static)
+        row.update(f"or {', '.join(map(server_text, others))}")
+        row.display = bool(others)
         self._update_password_field()
 
     def _update_password_field(self) -> None:

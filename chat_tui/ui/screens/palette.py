@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from chat_server.wire import EVERYONE, canonical_name
+from chat_tui.account import Address, server_text
 from chat_tui.input import KNOWN_COMMANDS
 from chat_tui.model import ChatModel, Location, shown_count
 from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
@@ -99,6 +100,12 @@ class PaletteTarget(Protocol):
     def action_retry(self) -> None:
         """Connect now."""
 
+    def other_servers(self) -> list[Address]:
+        """Return the servers of this chat that are not in use."""
+
+    def use_server(self, address: Address) -> None:
+        """Reconnect through this server."""
+
     def action_change_password(self) -> None:
         """Open the form that changes the password."""
 
@@ -152,6 +159,13 @@ def action_entries(chat: PaletteTarget, key: KeyOf) -> Iterator[PaletteEntry]:
     if chat.check_action("retry", ()):
         retry = key("connection.retry", "Ctrl+R")
         yield PaletteEntry("account", "Reconnect now", retry, chat.action_retry)
+    for address in chat.other_servers():
+        yield PaletteEntry(
+            "account",
+            f"Connect through {server_text(address)}",
+            "Another server of this chat",
+            partial(chat.use_server, address),
+        )
     if model.capabilities.password_change:
         form = "Asks for the old and the new password"
         yield PaletteEntry("account", "Change your password", form, chat.action_change_password)

@@ -12,6 +12,7 @@ from chat_tui.ui.screens.captions import (
     empty_log_hint,
     header,
     people_activity,
+    servers_warning,
     status_info,
     unread_elsewhere,
 )
@@ -171,7 +172,8 @@ class PaneRenderer:
                 model.connection,
                 input_blocked=self._input_blocked,
                 retry_key=key_of("connection.retry", "Ctrl+R"),
-            ),
+            )
+            or servers_warning(model),
             audience_warning(
                 model,
                 everyone_key=key_of("people.everyone", "F8"),

@@ -16,6 +16,11 @@ SIGNED_OUT: Final = "You signed out. To come back, type the password and press E
 PASSWORD_CHECK_PENDING: Final = "Waiting for the server to check the password… Esc cancels."
 """Shown in the login form while the login waits for its turn."""
 
+SIGN_IN_POSTPONED: Final = (
+    "The servers cannot reach each other now. The client tries again by itself. Esc cancels."
+)
+"""Shown in the login form while the servers accept no login."""
+
 _SIGN_IN_FAILURES: Final = {
     replies.AUTHENTICATION_FAILED: "Password or user name is wrong. Correct it and press Enter.",
     replies.INVALID_LOGIN_FORMAT: (

@@ -118,3 +118,11 @@ def test_kick_and_ban_lines_are_parsed() -> None:
 def test_presence_notice_does_not_parse_as_reply() -> None:
     assert replies.parse_joined(replies.person_joined("al", "dev")) is None
     assert replies.parse_person_joined(replies.joined("dev")) is None
+
+
+def test_notices_about_the_other_servers_are_parsed() -> None:
+    assert replies.parse_servers_notice(replies.SERVERS_DISCONNECTED) is False
+    assert replies.parse_servers_notice(replies.SERVERS_CONNECTED) is True
+    assert replies.parse_servers_notice(replies.SHUTTING_DOWN) is None
+    assert replies.is_servers_unreachable(replies.SERVERS_UNREACHABLE)
+    assert not replies.is_servers_unreachable(replies.AUTHENTICATION_FAILED)
