@@ -8,14 +8,26 @@ appends to `Outgoing` and, for a command, waits until the reader has applied its
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
+from chat_server.backplane.connection import RedisConnection, connect
+from chat_server.backplane.entry_codec import account_json
+from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import LogEvents, LogMeasures
+from chat_server.backplane.log_reader import LogReader
+from chat_server.backplane.log_writer import LogWriter
+from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.backplane.redis_checks import setting_problems
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.config import Tuning
-from chat_server.core import Replica, Session, requests, values
+from chat_server.core import BackplaneUnavailableError, Replica, Session, requests, values
+
+_LOOK_SECONDS: Final = 0.2
+"""Interval at which a client's thread that waits looks whether its session has ended."""
 
 
 class RedisBackplane(Generic[values.ReceiverT]):
@@ -42,7 +54,18 @@ class RedisBackplane(Generic[values.ReceiverT]):
         replicated state, for a Redis that has lost them. `is_gone(receiver)`: its client can
         receive nothing more, so no thread waits for it.
         """
-        raise NotImplementedError
+        self._settings = settings
+        self._name = name
+        self._events = events
+        self._tuning = tuning
+        self._is_gone = is_gone
+        self._node = ""
+        self._outgoing = Outgoing(tuning)
+        self._link = LinkState(events)
+        self._reader = LogReader(
+            self._outgoing, self._link, events, tuning, batch, accounts, self._connect
+        )
+        self._writer: LogWriter | None = None
 
     def start(
         self, replica: Replica, *, stamp: int = 0, numbers: Mapping[str, int] | None = None
@@ -53,7 +76,28 @@ class RedisBackplane(Generic[values.ReceiverT]):
         it. Entries up to these are applied silently. On return, the replica has applied all that
         was in the log. Raises `BackplaneError`: one line for the operator.
         """
-        raise NotImplementedError
+        connection = self._connect("start")
+        try:
+            seconds, microseconds = connection.command("TIME")
+            # By the clock of Redis, so that a later start has a higher number on any machine.
+            self._node = f"{self._name}:{int(seconds) * 1_000_000 + int(microseconds)}"
+            self._reader.load(connection, replica, self._node, stamp, numbers or {})
+            self._check_settings(connection)
+        finally:
+            connection.close()
+        writer = LogWriter(
+            self._node,
+            self._outgoing,
+            self._reader,
+            self._link,
+            self._events,
+            self._tuning,
+            replica.local_sessions,
+            self._connect,
+        )
+        writer.start()
+        self._writer = writer
+        self._reader.start()
 
     def stop(self) -> None:
         """Send what waits, end this server's sessions for the others, and end the threads.
@@ -61,12 +105,16 @@ class RedisBackplane(Generic[values.ReceiverT]):
         Waits at most `Tuning.redis_stop_seconds` if Redis is away. Then no thread waits for an
         entry any more. May be called if `start` has failed.
         """
-        raise NotImplementedError
+        if self._writer is not None:
+            self._writer.stop(self._tuning.redis_stop_seconds)
+        self._reader.stop()
+        self._outgoing.close()
+        self._reader.join()
 
     @property
     def node(self) -> str:
         """This server in the log: its name and its start. Empty before `start`."""
-        raise NotImplementedError
+        return self._node
 
     # Requests, from the threads of clients
 
@@ -74,17 +122,27 @@ class RedisBackplane(Generic[values.ReceiverT]):
         self, session: Session[values.ReceiverT], texts: Sequence[str], is_action: bool
     ) -> tuple[values.ReceiverT, ...]:
         """See `Backplane.publish`."""
-        raise NotImplementedError
+        pending = Pending(requests.Publish(tuple(texts), is_action), session, session.user)
+        while not self._outgoing.add_if_space(pending, _LOOK_SECONDS):
+            if not self._waits_for(session):
+                return ()
+        # A cache of the hub, read without its lock: enough to slow an author down.
+        return session.room.recipients_by_author.get(session.user, ())
 
     def submit(
         self, request: requests.Request, session: Session[values.ReceiverT] | None = None
     ) -> Any:
         """See `Backplane.submit`."""
-        raise NotImplementedError
+        user = request.user if isinstance(request, requests.LogIn) else ""
+        pending = Pending(request, session, user if session is None else session.user)
+        return self._wait_for(pending)
 
     def settle(self, session: Session[values.ReceiverT]) -> None:
         """See `Backplane.settle`."""
-        raise NotImplementedError
+        settled = self._outgoing.event_when_settled(session)
+        if settled is not None:
+            while not settled.wait(_LOOK_SECONDS) and self._waits_for(session):
+                pass
 
     def change_account(
         self, change: requests.ChangeAccount, expected: requests.AccountRecord | None
@@ -96,14 +154,70 @@ class RedisBackplane(Generic[values.ReceiverT]):
         disabled meanwhile, which a new hash must not undo. Raises `BackplaneUnavailableError` after
         `Tuning.redis_login_seconds`. The change may still happen then.
         """
-        raise NotImplementedError
+        pending = Pending(change, None, "")
+        pending.account = (
+            change.name,
+            "" if expected is None else account_json(expected),
+            "" if change.account is None else account_json(change.account),
+            change.renamed_from,
+        )
+        return self._wait_for(pending) is not False
 
     # Health
 
     def away_seconds(self) -> float:
         """Return for how long Redis has not answered. 0: it answers. Takes no lock."""
-        raise NotImplementedError
+        return self._link.away_seconds()
 
     def measure(self) -> LogMeasures:
         """Return the counters and gauges."""
-        raise NotImplementedError
+        entries, size = self._outgoing.sizes()
+        link, outgoing, reader = self._link, self._outgoing, self._reader
+        return LogMeasures(
+            entries_written=outgoing.written,
+            entries_read=reader.read,
+            lag_seconds=reader.lag_seconds,
+            queue_entries=entries,
+            queue_bytes=size,
+            leases=0 if self._writer is None else self._writer.leases,
+            resends=outgoing.resent,
+            reconnects=max(0, link.reconnects - 2),
+            seconds_away=link.away_seconds(),
+            seconds_away_total=link.away_total(),
+        )
+
+    def _connect(self, role: str) -> RedisConnection:
+        return connect(
+            self._settings, self._tuning.redis_timeout_seconds, f"lobby-{self._name}-{role}"
+        )
+
+    def _wait_for(self, pending: Pending) -> Any:
+        """Append a request and wait until it is applied. Return the result."""
+        session = pending.session
+        done = pending.done = threading.Event()
+        deadline = time.monotonic() + self._tuning.redis_login_seconds
+        self._outgoing.add(pending)
+        while not done.is_set():
+            if session is not None:
+                if not done.wait(_LOOK_SECONDS) and not self._waits_for(session):
+                    return None
+                continue
+            left = deadline - time.monotonic()
+            if left > 0:
+                done.wait(left)
+            elif self._outgoing.abandon(pending):
+                raise BackplaneUnavailableError
+        if session is None and self._outgoing.is_closed and pending.result is None:
+            raise BackplaneUnavailableError
+        return pending.result
+
+    def _waits_for(self, session: Session[values.ReceiverT]) -> bool:
+        """Return whether a client's thread goes on waiting."""
+        return not (
+            session.ended.is_set() or self._outgoing.is_closed or self._is_gone(session.receiver)
+        )
+
+    def _check_settings(self, connection: RedisConnection) -> None:
+        """Warn about settings of Redis that may lose entries."""
+        for problem in setting_problems(connection):
+            self._events.redis_setting(problem)

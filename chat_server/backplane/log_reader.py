@@ -1,0 +1,409 @@
+"""The thread that reads the log and applies its entries. Nothing else changes the replicated state.
+
+The state is a function of a snapshot and of the entries after it. What this server has shown to its
+users is another matter: each entry once, by its origin and number. So two tables of numbers:
+
+- `applied` belongs to the state. An entry up to it was sent again, and is skipped.
+- `emitted` belongs to this server. An entry up to it is applied silently.
+
+They differ only after the log has lost entries: the state then comes from a snapshot, and the same
+entries come again, sent by the servers that had appended them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+from chat_server.backplane import scripts, snapshots
+from chat_server.backplane.connection import RedisConnection
+from chat_server.backplane.entry_codec import (
+    FORM,
+    EntryError,
+    RawEntry,
+    account_json,
+    decode_entry,
+    origin,
+)
+from chat_server.backplane.link_state import LinkState
+from chat_server.backplane.log_events import BackplaneError, LogEvents
+from chat_server.backplane.outgoing import Outgoing
+from chat_server.backplane.snapshots import Place
+from chat_server.config import Tuning
+from chat_server.core import Replica, requests
+
+_MAX_CHUNK: Final = 500
+"""Most entries of one read: a few milliseconds of work, whose output is sent together."""
+
+_POLL: Final = 0.05
+"""Seconds between two looks at whether the server stops, while the writer waits for the reader."""
+
+
+class _OtherLogError(Exception):
+    """The next entry does not follow on the last one that was applied."""
+
+
+class LogReader:
+    """Reads the log, in a thread of its own, after `load`."""
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        link: LinkState,
+        events: LogEvents,
+        tuning: Tuning,
+        batch: Callable[[], AbstractContextManager[object]],
+        accounts: Callable[[], Mapping[str, requests.AccountRecord]],
+        connect: Callable[[str], RedisConnection],
+    ) -> None:
+        """Connect to nothing yet. See `RedisBackplane` for `batch` and `accounts`."""
+        self._outgoing = outgoing
+        self._link = link
+        self._events = events
+        self._tuning = tuning
+        self._batch = batch
+        self._accounts = accounts
+        self._connect = connect
+        self._replica: Replica
+        self._node = ""
+        self._thread = threading.Thread(target=self._run, name="log reader")
+        self._stopping = threading.Event()
+        self._place = Place()
+        self._alive: set[str] = set()
+        self._emitted: dict[str, int] = {}
+        self._emitted_stamp = 0
+        self._tail: deque[tuple[float, int, list[RawEntry]]] = deque()
+        """The newest entries, in chunks: when each was read and its size."""
+        self._tail_size = 0
+        self._newest = 0
+        """The newest stamp of the log that this server has heard of."""
+        self._epoch = ""
+        self._must_reload = False
+        self._snapshot_is_due = False
+        self._is_announced_away = False
+        self._moved = threading.Condition()
+        self._checks_wanted = self._checks_done = 0
+        self.read = 0
+        """Entries that were applied."""
+
+    # Other threads
+
+    @property
+    def position(self) -> int:
+        """The last stamp that was applied."""
+        return self._place.reached
+
+    @property
+    def lag_seconds(self) -> float:
+        """How far the newest entry is ahead of the last one that was applied."""
+        return max(0, self._newest - self.position) / 1e6
+
+    def note_newest(self, stamp: int) -> None:
+        """The log has come to this stamp."""
+        self._newest = max(self._newest, stamp)
+
+    def write_snapshot_soon(self) -> None:
+        """Write a snapshot between two entries."""
+        self._snapshot_is_due = True
+
+    def check_again(self, timeout: float) -> None:
+        """Let the reader compare the log with what it has read, and wait for that.
+
+        After the log has lost something, the reader may not have noticed it yet. Raises
+        `BackplaneError` after `timeout` seconds.
+        """
+        with self._moved:
+            self._checks_wanted += 1
+            wanted = self._checks_wanted
+        self._wait(lambda: self._checks_done >= wanted, timeout)
+
+    def wait_for(self, stamp: int, timeout: float) -> None:
+        """Wait until all entries up to a stamp are applied. Raises `BackplaneError`."""
+        self._wait(lambda: self.position >= stamp, timeout)
+
+    def _wait(self, condition: Callable[[], bool], timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        with self._moved:
+            while not condition():
+                if self._stopping.is_set() or time.monotonic() >= deadline:
+                    raise BackplaneError("the log was not read in time")
+                self._moved.wait(_POLL)
+
+    # Life
+
+    def load(
+        self,
+        connection: RedisConnection,
+        replica: Replica,
+        node: str,
+        stamp: int,
+        numbers: Mapping[str, int],
+    ) -> None:
+        """Load the state, or write it to an empty Redis. Raises `BackplaneError`.
+
+        `stamp` and `numbers`: of the newest entry that the history holds. See `emitted`.
+        """
+        self._replica = replica
+        self._node = node
+        self._emitted_stamp = stamp
+        self._emitted = dict(numbers)
+        reply = connection.run(scripts.PLACE, 0)
+        if not reply[0]:
+            self._place = Place(stamp, stamp, 0, dict(numbers))
+        elif reply[1] == FORM.encode():
+            self._use_snapshot(connection, reply)
+        newest = self._compare(connection)
+        while self.position < newest and self._read(connection, is_blocking=False):
+            pass
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread end after the next entry. Does not wait."""
+        self._stopping.set()
+
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        connection: RedisConnection | None = None
+        while not self._stopping.is_set():
+            try:
+                if connection is None:
+                    connection = self._connect("reader")
+                    self._link.reconnects += 1
+                self._compare(connection)
+                self._link.reader.answered()
+                self._follow(connection)
+            except _OtherLogError:
+                # Also if the last entry happens to be in the log.
+                self._must_reload = True
+            except BackplaneError as error:
+                if connection is not None:
+                    connection.close()
+                    connection = None
+                pause = self._link.reader.failed(str(error))
+                self._notify()
+                self._stopping.wait(pause)
+        if connection is not None:
+            connection.close()
+
+    def _follow(self, connection: RedisConnection) -> None:
+        while not self._stopping.is_set():
+            if self._checks_done < self._checks_wanted:
+                return
+            self._read(connection, is_blocking=True)
+            self._link.reader.answered()
+            self._notify()
+            if self._snapshot_is_due:
+                self._snapshot_is_due = False
+                self._write_snapshot(connection)
+
+    def _notify(self) -> None:
+        """Let the users know when Redis has been away for a while, and when it is back."""
+        away = self._link.away_seconds()
+        if away >= self._tuning.redis_notice_seconds and not self._is_announced_away:
+            self._is_announced_away = True
+            self._replica.set_connected(False)
+        elif not away and self._is_announced_away:
+            self._is_announced_away = False
+            self._replica.set_connected(True)
+
+    # The log and the own place in it
+
+    def _compare(self, connection: RedisConnection) -> int:
+        """Compare the log with what was read, and replace the state if it has lost something.
+
+        TRAP: a reader ahead of a log that was reset hears nothing, forever and without an error.
+        Return the newest stamp of the log.
+        """
+        while True:
+            wanted = self._checks_wanted
+            reply = connection.run(scripts.PLACE, self._place.stamp)
+            epoch, form, *_ = reply
+            if not epoch:
+                self._seed(connection)
+                continue
+            if form != FORM.encode():
+                raise BackplaneError(wrong_form(form))
+            self._epoch = epoch.decode()
+            if self._must_reload or not self._is_in_log(reply):
+                self._must_reload = False
+                self._use_snapshot(connection, reply)
+                self._events.log_replayed("the log has lost entries that this server had read")
+                continue
+            with self._moved:
+                self._checks_done = wanted
+                self._moved.notify_all()
+            newest = int(reply[2])
+            self.note_newest(newest)
+            return newest
+
+    def _is_in_log(self, reply: list[Any]) -> bool:
+        """Return whether the log goes on from the last entry that was applied."""
+        _, _, newest, count, here, oldest, first = reply
+        place = self._place
+        if here:
+            return int(here) == place.number
+        if oldest:  # it was trimmed, but nothing after it
+            return int(oldest[:-2]) > place.stamp and int(first) == place.number + 1
+        return int(count) == place.number and int(newest) >= place.reached
+
+    def _use_snapshot(self, connection: RedisConnection, reply: list[Any]) -> None:
+        """Replace the state by a snapshot, from before what was emitted if there is one.
+
+        `reply`: of `scripts.PLACE`.
+        """
+        oldest = int(reply[6] or int(reply[3]) + 1)
+        place, state = snapshots.load(connection, self._emitted_stamp, oldest)
+        self._replica.restore(requests.Snapshot(place.stamp, state))
+        self._place = place
+        self._alive = set(place.alive)
+        self._tail.clear()
+        self._tail_size = 0
+        if place.stamp > self._emitted_stamp:
+            # The entries between are trimmed. They are in the state, and nobody here has seen them.
+            self._emitted_stamp = place.stamp
+            for node, number in place.applied.items():
+                self._emitted[node] = max(number, self._emitted.get(node, 0))
+            self._outgoing.give_up(place.applied.get(self._node, 0))
+
+    def _seed(self, connection: RedisConnection) -> None:
+        """Write the state and the newest entries to a Redis that has lost everything.
+
+        With these entries, servers that have not read as far go on as if nothing was lost.
+        """
+        place = self._place
+        place.alive = sorted(self._alive)
+        snapshot = snapshots.pack(place, self._replica.snapshot(place.stamp).state)
+        accounts = self._accounts()
+        tail = [raw for _, _, chunk in self._tail for raw in chunk]
+        arguments: list[str | bytes | int] = [
+            *(secrets.token_hex(8), FORM, place.reached, place.number, self._emitted_stamp),
+            *(round(self._tuning.redis_lease_seconds * 1000), place.stamp, snapshot),
+            len(place.applied),
+        ]
+        for node, number in place.applied.items():
+            arguments += [node, number, int(node in self._alive)]
+        arguments.append(len(accounts))
+        for name, account in accounts.items():
+            arguments += [name, account_json(account)]
+        arguments.append(len(tail))
+        for identifier, given in tail:
+            arguments += [identifier, *given[1::2]]
+        if connection.run(scripts.SEED, *arguments) == [b"ok"]:
+            self._events.log_seeded(len(tail))
+
+    def _write_snapshot(self, connection: RedisConnection) -> None:
+        place = self._place
+        place.alive = sorted(self._alive)
+        data = snapshots.pack(place, self._replica.snapshot(place.stamp).state)
+        connection.run(scripts.SNAPSHOT, self._epoch, place.stamp, place.number, data)
+
+    # Entries
+
+    def _read(self, connection: RedisConnection, *, is_blocking: bool) -> bool:
+        """Read the next entries and apply them. Return whether there were any.
+
+        TRAP: `BLOCK` must be shorter than the time-out of the socket.
+        """
+        block = round(self._tuning.redis_timeout_seconds * 250)
+        options = ("BLOCK", max(block, 1)) if is_blocking else ()
+        reply = connection.command(
+            *("XREAD", "COUNT", _MAX_CHUNK, *options),
+            *("STREAMS", scripts.LOG, f"{self._place.stamp}-0"),
+        )
+        if not reply:
+            self._outgoing.complete((), self.position)
+            return False
+        self._apply_all(reply[0][1])
+        return True
+
+    def _apply_all(self, chunk: list[RawEntry]) -> None:
+        own: list[tuple[int, int, Any]] = []
+        follows = True
+        size = 0
+        with self._batch():
+            for raw in chunk:
+                # TRAP: trimming is silent, and numbers that were refused leave no entry. Only the
+                # count of all entries shows a gap.
+                if int(raw[1][1]) != self._place.number + 1:
+                    follows = False
+                    break
+                self._apply_one(raw, own)
+                size += len(raw[1][-1])
+        self.note_newest(self.position)
+        self._outgoing.complete(own, self.position)
+        with self._moved:
+            self._moved.notify_all()
+        if not follows:
+            raise _OtherLogError
+        self._keep_tail(chunk, size)
+
+    def _apply_one(self, raw: RawEntry, own: list[tuple[int, int, Any]]) -> None:
+        place = self._place
+        node, number = origin(raw)
+        is_own = node == self._node
+        stamp = last = int(raw[0][:-2])
+        try:
+            entry = decode_entry(raw, self._outgoing.request_of(number) if is_own else None).entry
+            if isinstance(entry.request, requests.Publish):
+                last = stamp + len(entry.request.texts) - 1
+            if not node or number > place.applied.get(node, 0):
+                result = self._apply_new(entry)
+                if is_own:
+                    self._outgoing.note_room(number)
+                    own.append((number, stamp, result))
+        except EntryError as error:
+            self._events.entry_failed(str(error))
+        except Exception:  # a defect, and the same on every server: all go on in the same state
+            self._events.entry_failed(traceback.format_exc())
+            if is_own:
+                own.append((number, stamp, None))
+        place.stamp, place.reached = stamp, last
+        place.number += 1
+        self.read += 1
+        self._emitted_stamp = max(self._emitted_stamp, stamp)
+
+    def _apply_new(self, entry: requests.Entry) -> Any:
+        node, number = entry.node, entry.number
+        if node:
+            self._place.applied[node] = number
+            self._alive.add(node)
+            is_silent = number <= self._emitted.get(node, 0)
+            if not is_silent:
+                self._emitted[node] = number
+        else:
+            is_silent = entry.stamp <= self._emitted_stamp
+            if isinstance(entry.request, requests.EndNode):
+                self._alive.discard(entry.request.node)
+        return self._replica.apply(entry, is_silent=is_silent)
+
+    def _keep_tail(self, chunk: list[RawEntry], size: int) -> None:
+        now = time.monotonic()
+        size += 300 * len(chunk)
+        self._tail.append((now, size, chunk))
+        self._tail_size += size
+        oldest = now - self._tuning.redis_tail_seconds
+        while self._tail and (
+            self._tail[0][0] < oldest or self._tail_size > self._tuning.redis_tail_bytes
+        ):
+            self._tail_size -= self._tail.popleft()[1]
+
+
+def wrong_form(form: bytes) -> str:
+    """Return why this server cannot take part in a log of another form."""
+    return (
+        f"the servers that share this Redis use form {form.decode(errors='replace')} of the log,"
+        f" and this server form {FORM}; run the same version on all of them"
+    )

@@ -1,0 +1,294 @@
+"""The thread that appends this server's entries to the log, and renews its lease.
+
+On each connection it first says hello, which gives the number that Redis knows. All that this
+server holds after that number is sent, again or for the first time, in order. So a reply that was
+lost, a failover that lost entries and a restart are one case.
+
+If the log has lost something, or this server's lease was over, the order is: the reader reads all
+that is there, the sessions are restored, and then what was lost and what waits is sent. Otherwise
+the fence would throw away what waits, because the sessions are not in the log.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from chat_server.backplane import scripts
+from chat_server.backplane.connection import RedisConnection, is_unknown_script, script_call
+from chat_server.backplane.entry_codec import FORM, encode
+from chat_server.backplane.link_state import LinkState
+from chat_server.backplane.log_events import BackplaneError, LogEvents
+from chat_server.backplane.log_reader import LogReader, wrong_form
+from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.config import Tuning
+from chat_server.core import requests
+
+_REFUSED: Final = 0
+_TAKEN_EARLIER: Final = -1
+"""Stamps of `Outgoing.acknowledge` for replies that contain none."""
+
+_RESTORE_BATCH: Final = 256
+"""Sessions that are restored in one pipeline."""
+
+
+class NodeReplacedError(BackplaneError):
+    """Another server with the same name has started later."""
+
+
+class _GreetAgainError(Exception):
+    """Redis does not know this server any more: its lease is over, or Redis has lost it."""
+
+
+class LogWriter:
+    """Writes to the log, in a thread of its own."""
+
+    def __init__(
+        self,
+        node: str,
+        outgoing: Outgoing,
+        reader: LogReader,
+        link: LinkState,
+        events: LogEvents,
+        tuning: Tuning,
+        local_sessions: Callable[[], list[tuple[int, requests.RestoreSession]]],
+        connect: Callable[[str], RedisConnection],
+    ) -> None:
+        """Connect to nothing yet. `connect(role)`: return a connection. See `LogReader` as well."""
+        self._node = node
+        self._outgoing = outgoing
+        self._reader = reader
+        self._link = link
+        self._events = events
+        self._tuning = tuning
+        self._local_sessions = local_sessions
+        self._connect = connect
+        self._thread = threading.Thread(target=self._run, name="log writer")
+        self._stop_at: float | None = None
+        self._stopping = threading.Event()
+        self._epoch = ""
+        """The epoch of the log at the last hello."""
+        self._next_beat = 0.0
+        self.leases = 0
+        """Servers that take part, at the last renewal."""
+        self.is_replaced = False
+
+    def start(self) -> None:
+        """Say hello, so that this server takes part, and start the thread.
+
+        Raises `BackplaneError` if Redis cannot be reached.
+        """
+        connection = self._connect("writer")
+        try:
+            self._greet(connection)
+        finally:
+            connection.close()
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Send what waits, end this server's sessions for the others, and end the thread.
+
+        Gives up after `timeout` seconds.
+        """
+        self._stop_at = time.monotonic() + timeout
+        self._stopping.set()
+        self._outgoing.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        connection: RedisConnection | None = None
+        while not self._is_time_up():
+            try:
+                if connection is None:
+                    connection = self._connect("writer")
+                    self._link.reconnects += 1
+                self._greet(connection)
+                self._serve(connection)
+                break
+            except _GreetAgainError:
+                continue
+            except NodeReplacedError as error:
+                # It must not write again: that would end the sessions of the newer one.
+                self.is_replaced = True
+                self._link.writer.failed(str(error))
+                self._events.node_replaced()
+                self._stopping.wait()
+                break
+            except BackplaneError as error:
+                if connection is not None:
+                    connection.close()
+                    connection = None
+                self._pause(self._link.writer.failed(str(error)))
+        if connection is not None:
+            connection.close()
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop_at is None:
+            self._stopping.wait(seconds)
+        else:
+            time.sleep(min(seconds, max(0.0, self._stop_at - time.monotonic())))
+
+    def _is_time_up(self) -> bool:
+        return self._stop_at is not None and time.monotonic() >= self._stop_at
+
+    # The first steps on a connection
+
+    def _greet(self, connection: RedisConnection) -> None:
+        known, stamp, is_intact = self._say_hello(connection)
+        if not is_intact:
+            self._reader.check_again(self._tuning.redis_timeout_seconds * 5)
+            known, stamp, _ = self._say_hello(connection)  # it may be the first after a seed
+            if known < 0:
+                raise BackplaneError("Redis has lost the log again")
+            self._reader.wait_for(stamp, self._tuning.redis_timeout_seconds * 5)
+            self._restore_sessions(connection)
+        lost = self._outgoing.resume_after(known, stamp)
+        self._outgoing.complete((), self._reader.position)
+        if lost:
+            self._events.entries_resent(lost)
+        connection.load(scripts.APPEND)
+        self._next_beat = 0.0
+
+    def _say_hello(self, connection: RedisConnection) -> tuple[int, int, bool]:
+        """Return the number that Redis knows, the last stamp, and whether nothing was lost."""
+        reply = connection.run(
+            scripts.HELLO,
+            self._node,
+            FORM,
+            _milliseconds(self._tuning.redis_lease_seconds),
+            self._reader.position,
+            self._outgoing.base,
+        )
+        match reply:
+            case [b"ok", epoch, known, was_alive, stamp]:
+                pass
+            case [b"replaced"]:
+                raise NodeReplacedError(
+                    f"another server with the name {self._node.rpartition(':')[0]!r} has started;"
+                    " give each server its own name with `--node`"
+                )
+            case [b"form", form]:
+                raise BackplaneError(wrong_form(form))
+            case _:
+                # Redis is empty. The reader writes the state there.
+                return -1, 0, False
+        is_first = not self._epoch
+        is_same = self._epoch == epoch.decode()
+        self._epoch = epoch.decode()
+        is_intact = is_same and bool(was_alive) and int(known) >= self._outgoing.acknowledged
+        return int(known), int(stamp), is_first or is_intact
+
+    def _restore_sessions(self, connection: RedisConnection) -> None:
+        """Go on with the sessions that have ended for the other servers.
+
+        TRAP: before anything else is sent, or the fence refuses what they had said.
+        """
+        sessions = self._local_sessions()
+        restored = 0
+        connection.load(scripts.RESTORE)
+        for start in range(0, len(sessions), _RESTORE_BATCH):
+            calls = [
+                script_call(
+                    scripts.RESTORE, request.user, generation, self._node, encode(request).data
+                )
+                for generation, request in sessions[start : start + _RESTORE_BATCH]
+            ]
+            replies = connection.pipeline(calls)
+            connection.check(replies)
+            restored += replies.count([b"ok"])
+        if restored:
+            self._events.sessions_restored(restored)
+
+    # The work
+
+    def _serve(self, connection: RedisConnection) -> None:
+        """Send and renew until the server stops."""
+        while not self._stopping.is_set():
+            wait = self._next_beat - time.monotonic()
+            if wait <= 0:
+                self._beat(connection)
+                continue
+            if batch := self._outgoing.take(wait):
+                self._send(connection, batch)
+        while not self._is_time_up() and (batch := self._outgoing.take(0.0)):
+            self._send(connection, batch)
+        self._reader.stop()  # it notices by the last entry
+        connection.run(scripts.LEAVE, self._node)
+
+    def _send(self, connection: RedisConnection, batch: Sequence[Pending]) -> None:
+        replies = connection.pipeline([_append_call(self._node, pending) for pending in batch])
+        self._outgoing.acknowledge(self._outcomes(connection, batch, replies))
+        self._link.writer.answered()
+
+    def _outcomes(
+        self, connection: RedisConnection, batch: Sequence[Pending], replies: Sequence[Any]
+    ) -> Iterator[tuple[Pending, int]]:
+        """Yield what became of each request, up to the first that has to be sent again."""
+        for pending, reply in zip(batch, replies, strict=True):
+            match reply:
+                case [b"ok", stamp]:
+                    yield pending, int(stamp)
+                case [b"fenced"]:
+                    yield pending, _REFUSED
+                case [b"changed"]:
+                    pending.result = False
+                    yield pending, _REFUSED
+                case [b"again"]:
+                    yield pending, _TAKEN_EARLIER
+                case [b"gap"]:
+                    return  # an earlier one of the batch failed
+                case [b"unknown"]:
+                    raise _GreetAgainError
+                case _ if is_unknown_script(reply):
+                    # TRAP: another server may load it while the pipeline runs. Then the rest of it
+                    # is executed, and only the rule "last number + 1" keeps the order.
+                    connection.load(scripts.APPEND)
+                    return
+                case _:
+                    connection.check([reply])
+                    raise BackplaneError(f"Redis gave an unknown reply: {reply!r}")
+
+    def _beat(self, connection: RedisConnection) -> None:
+        tuning = self._tuning
+        reply = connection.run(
+            scripts.BEAT,
+            self._node,
+            _milliseconds(tuning.redis_lease_seconds),
+            f"{tuning.redis_snapshot_seconds:f}",
+            tuning.redis_snapshot_entries,
+        )
+        if reply[0] != b"ok":
+            raise _GreetAgainError
+        _, self.leases, is_snapshot_due, stamp, next_end = reply
+        self._link.writer.answered()
+        self._reader.note_newest(int(stamp))
+        if is_snapshot_due:
+            self._reader.write_snapshot_soon()
+        # Another server's lease may end sooner than this one has to renew its own.
+        wait = min(tuning.redis_renewal_seconds, (int(next_end) + 10) / 1000)
+        self._next_beat = time.monotonic() + wait
+
+
+def _append_call(node: str, pending: Pending) -> tuple[str | bytes | int, ...]:
+    encoded = pending.encoded
+    return script_call(
+        scripts.APPEND,
+        node,
+        pending.number,
+        "skip" if pending.is_fenced else encoded.kind,
+        pending.user.encode("utf-8", "surrogatepass"),
+        pending.generation,
+        pending.first_stamp,
+        encoded.stamps,
+        pending.room,
+        encoded.data,
+        int(encoded.is_message),
+        *pending.account,
+    )
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
