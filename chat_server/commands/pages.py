@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from chat_server.history import Hole, Page, PastMessage
+from chat_server.history import Gap, Hole, Page, PastMessage
 from chat_server.wire import (
     encode_private,
     encode_replies,
@@ -66,7 +66,9 @@ def _continuation(direction: str, stamp: int | None, other: str | None) -> str |
     return history_replies.continuation(direction, format_stamp(stamp), other)
 
 
-def _encode_entry(entry: PastMessage | Hole) -> bytes:
+def _encode_entry(entry: PastMessage | Hole | Gap) -> bytes:
+    if isinstance(entry, Gap):
+        return encode_replies([history_replies.not_kept_before(format_stamp(entry.before))])
     if isinstance(entry, Hole):
         return encode_replies([history_replies.not_kept(entry.count)])
     if entry.recipient:

@@ -20,8 +20,10 @@ __all__ = [
     "DISORDERLY_SPAN",
     "AccountRenamed",
     "AccountsChanged",
+    "Erasure",
     "LogEntry",
     "LogPosition",
+    "LogSkipped",
     "MessagesErased",
     "PrivateMessageSent",
     "PrivateMessagesRead",
@@ -83,6 +85,14 @@ class AccountsChanged:
     """All accounts, disabled or not, with the text of their creation time if known."""
 
 
+@dataclass(slots=True)
+class Erasure:
+    """What the history of this server has erased for a `MessagesErased`, once that is stored."""
+
+    count: int = 0
+    author: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class MessagesErased:
     """A message was erased, or all messages of an author in all rooms."""
@@ -93,6 +103,13 @@ class MessagesErased:
     user: str = ""
     """The user that erases one message: its author, unless it is an operator."""
     is_operator: bool = False
+    erasure: Erasure = field(default_factory=Erasure, compare=False, repr=False)
+    """Filled in by the store, for the client that asked."""
+
+    def note(self, count: int, author: str) -> None:
+        """Note what was erased. A batch may be stored twice: then nothing is left to erase."""
+        if count:
+            self.erasure.count, self.erasure.author = count, author
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +132,22 @@ class LogEntry:
     position: LogPosition
 
 
+@dataclass(frozen=True, slots=True)
+class LogSkipped:
+    """The state was taken from a snapshot of the log of several servers.
+
+    Entries before it that are not recorded by now never will be: the log has them no longer. If
+    there are any, the store notes a gap, and takes the subscriptions from here.
+    """
+
+    stamp: int
+    """The stamp of the last entry before the snapshot."""
+    numbers: Mapping[str, int]
+    """The highest number of an entry before the snapshot, by the server that appended it."""
+    subscriptions: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By user, as in the snapshot. Without those of users to themselves."""
+
+
 Record: TypeAlias = (
     PublishedMessages
     | PrivateMessageSent
@@ -128,6 +161,7 @@ Record: TypeAlias = (
     | AccountsChanged
     | MessagesErased
     | LogPosition
+    | LogSkipped
     | LogEntry
 )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chat_server.core import Record, SavedState
+from chat_server.core import Record, SavedState, records
 from chat_server.history.values import Page, PageRequest, Reader, Unread
 
 
@@ -95,6 +95,12 @@ class History(Protocol):
 
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""
+
+    def erased(self, record: records.MessagesErased) -> records.Erasure:
+        """Wait until a recorded erasure is stored. Return what it has erased.
+
+        For the log of several servers, each of which erases. Alone, the two methods here do.
+        """
 
     def erase_messages_by(self, author: str) -> int:
         """Erase all messages of an author in all rooms. Return how many there were.

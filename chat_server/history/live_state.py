@@ -40,6 +40,9 @@ class LiveState:
                     self.apply(each)
             case records.LogPosition(node=node):
                 self._positions[node] = record
+            case records.LogSkipped(stamp, numbers):
+                for node, number in numbers.items():
+                    self._positions[node] = records.LogPosition(stamp, node, number)
             case records.VisitStarted(user):
                 self._visits[user] = record
             case records.VisitEnded(user, room):

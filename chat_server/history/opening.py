@@ -50,7 +50,12 @@ def open_history(
     try:
         file.lock()
         file.check_access()
-        _open(service, file, open_store, accounts, log, clock)
+        shares_log = config.redis is not None
+
+        def prepared() -> Store:
+            return _prepared(file, open_store, accounts, shares_log)
+
+        _open(service, file, prepared, log, clock)
     except (HistoryFileError, StoreError, OSError) as error:
         file.unlock()
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -64,20 +69,19 @@ def open_history(
 def _open(
     service: HistoryService,
     file: HistoryFile,
-    open_store: Callable[[Path], Store],
-    accounts: Callable[[], Mapping[str, str | None] | None],
+    prepared: Callable[[], Store],
     log: EventLog,
     clock: Callable[[], int],
 ) -> None:
     """Open the file, or a new one if it is damaged."""
     degradation = None
     try:
-        store = _prepared(file, open_store, accounts, clock)
+        store = prepared()
     except StoreCorruptError as error:
         aside = file.set_aside()
         log.history_set_aside(str(file.path), str(aside), str(error))
         degradation = f"the history file was damaged and set aside as {aside}"
-        store = _prepared(file, open_store, accounts, clock)
+        store = prepared()
     service.use(store, degradation)
     ahead = (store.saved_state().last_stamp - clock()) // 1_000_000
     if ahead > _AHEAD_SECONDS:
@@ -88,7 +92,7 @@ def _prepared(
     file: HistoryFile,
     open_store: Callable[[Path], Store],
     accounts: Callable[[], Mapping[str, str | None] | None],
-    clock: Callable[[], int],
+    shares_log: bool,
 ) -> Store:
     file.remove_stale_companions()
     file.keep_log()
@@ -98,7 +102,7 @@ def _prepared(
         file.release_log()
         raise
     try:
-        store.start(accounts())
+        store.start(accounts(), shares_log=shares_log)
         store.saved_state()
     except StoreError:
         store.close()

@@ -38,6 +38,8 @@ class RecoverableStore:
         readers: ReaderPool,
         health: Health,
         log: EventLog,
+        *,
+        shares_log: bool = False,
     ) -> None:
         """`open_store` opens the file, or a new one, and raises `StoreError`.
 
@@ -49,6 +51,7 @@ class RecoverableStore:
         self._readers = readers
         self._health = health
         self._log = log
+        self._shares_log = shares_log
         self._live = LiveState()
         self._damage = ""
         """What a reader has found to be wrong with the file."""
@@ -143,7 +146,10 @@ class RecoverableStore:
         store = self._open_store(self._file.path)
         try:
             current = self._accounts()
-            store.start(None if current is None else self._live.accounts(current))
+            store.start(
+                None if current is None else self._live.accounts(current),
+                shares_log=self._shares_log,
+            )
             carried = self._live.records()
             if carried:
                 store.apply(carried)

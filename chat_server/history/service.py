@@ -86,7 +86,15 @@ class HistoryService:
         self._turns = PageTurns(tuning.history_wait_seconds)
         self._accounts = accounts
         self._health = Health(log, lambda: self._queue.dropped_messages)
-        self._store = RecoverableStore(file, open_store, accounts, self._readers, self._health, log)
+        self._store = RecoverableStore(
+            file,
+            open_store,
+            accounts,
+            self._readers,
+            self._health,
+            log,
+            shares_log=config.redis is not None,
+        )
         self._writer = Writer(
             WriterParts(
                 file,
@@ -272,6 +280,11 @@ class HistoryService:
         while steps:
             self._ask(work, self._wait_seconds)
         return sum(counts)
+
+    def erased(self, record: records.MessagesErased) -> records.Erasure:
+        """Wait until a recorded erasure is stored. Return what it has erased."""
+        self._ask(None, self._wait_seconds)
+        return record.erasure
 
     # Helpers
 

@@ -39,6 +39,12 @@ MAX_LOG_NODES: Final = 1_000
 """Servers whose numbers in the log are remembered, counting each of their starts. An entry is sent
 again at most minutes after the first time."""
 
+MAX_LOG_GAPS: Final = 100
+"""Gaps in the log that are remembered. The oldest ones become one."""
+
+_LOG_MEMORY: Final = 86_400_000_000
+"""A snapshot knows the numbers of servers whose last entry is no older than this."""
+
 MAX_VISITS: Final = 1_000
 """Rooms that are remembered for a user, the newest visits first. A client can visit any number."""
 
@@ -112,6 +118,17 @@ class Pruned:
     """How many messages were deleted."""
     has_more: bool = False
     """True if the next step has to do something, too."""
+
+
+def misses_entries(skipped: records.LogSkipped, position: int, numbers: Mapping[str, int]) -> bool:
+    """Return True if a snapshot contains entries that are not stored.
+
+    Decided by the numbers: after Redis has lost everything, the snapshot of the server that writes
+    it there contains nothing that this server has not stored. `position`: of the last stored entry.
+    """
+    return any(number > numbers.get(node, 0) for node, number in skipped.numbers.items()) or (
+        0 < position < skipped.stamp - _LOG_MEMORY
+    )
 
 
 def line_bytes(message: PastMessage) -> int:
@@ -190,11 +207,15 @@ class Store(Protocol):
     def saved_state(self) -> SavedState:
         """Return the state for a hub that starts. Call `start` before."""
 
-    def start(self, accounts: Mapping[str, str | None] | None) -> list[str]:
+    def start(
+        self, accounts: Mapping[str, str | None] | None, *, shares_log: bool = False
+    ) -> list[str]:
         """Prepare the store for a server that starts.
 
-        Visits that a crash left open end as not orderly. `accounts` and the result: see
-        `match_accounts`. None: the accounts are not known yet, and a record matches them later.
+        Visits that a crash left open end as not orderly. `shares_log`: except if the log of several
+        servers goes on. It has the ends of the visits, and some of the users are still there.
+        `accounts` and the result: see `match_accounts`. None: the accounts are not known yet, and a
+        record matches them later.
         """
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:

@@ -41,6 +41,21 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of the log of several servers that this server has not stored: in all rooms."""
+
+    after: int
+    """Messages up to this stamp are stored."""
+    before: int
+    """Messages from this stamp on are stored."""
+
+    @property
+    def stamp(self) -> int:
+        """Where it ends: before the first message that is stored again."""
+        return self.before
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """A user that reads history, and what the user may read now."""
 
@@ -65,9 +80,9 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Messages in rising order of their stamps, with the holes between them."""
+    """Messages in rising order of their stamps, with the holes and gaps between them."""
 
-    entries: tuple[PastMessage | Hole, ...] = ()
+    entries: tuple[PastMessage | Hole | Gap, ...] = ()
     pruned_before: int | None = None
     """Messages before this stamp are no longer kept, and the request reaches behind it."""
     earlier: int | None = None

@@ -264,12 +264,12 @@ class PastPages:
         """Return what is above the oldest entry after a page was added there."""
         if page.earlier is not None:
             return LogEdge(EdgeState.MORE, go_on=stamp_of(page.earlier))
-        removed = [
-            entry.before for entry in page.entries if isinstance(entry, NotKept) and entry.before
-        ]
+        # The same remark between two messages is about a gap there.
+        first = page.entries[0] if page.entries else None
+        removed = first.before if isinstance(first, NotKept) else None
         kept_since = None
-        if removed and stamp_of(removed[0]):
-            kept_since = _time_of(removed[0]).astimezone().date()
+        if removed and stamp_of(removed):
+            kept_since = _time_of(removed).astimezone().date()
         return LogEdge(EdgeState.COMPLETE, kept_since=kept_since)
 
     def _entries(self, page: HistoryPage, *, above: bool) -> list[Entry]:

@@ -16,6 +16,7 @@ from chat_server.history.store import (
 )
 from chat_server.history.values import (
     MAX_UNREAD,
+    Gap,
     Hole,
     Page,
     PageRequest,
@@ -44,7 +45,7 @@ class MemoryReader:
             edge = scanned[0 if request.newest else -1].stamp
         return _page(
             [m.past() for m in scanned if self._is_readable(m, reader)],
-            self._holes(reader.room),
+            self._marks(reader.room),
             request,
             edge,
             self._state.horizons.get(reader.room, 0),
@@ -54,7 +55,7 @@ class MemoryReader:
         """Return a page of the private messages between two users."""
         one, two = self._state.find(user), self._state.find(other)
         if one is None or two is None:
-            return Page()
+            return _page([], self._marks(None), request, None, 0)
         is_subscribed = bool({other, "*"} & one.subscriptions)
         place = frozenset({one, two})
         messages = [
@@ -65,7 +66,7 @@ class MemoryReader:
             and request.after < message.stamp < request.before
         ]
         horizon = self._state.horizons.get(place, 0)
-        return _page(messages, self._holes(place), request, None, horizon)
+        return _page(messages, self._marks(place), request, None, horizon)
 
     def search(self, reader: Reader, words: Sequence[str]) -> Page:
         """Return the newest messages of the reader's room that contain all words."""
@@ -136,9 +137,12 @@ class MemoryReader:
     def close(self) -> None:
         """Do nothing."""
 
-    def _holes(self, place: Place) -> list[Hole]:
+    def _marks(self, place: Place | None) -> list[Hole | Gap]:
         holes = self._state.holes.items()
-        return [Hole(stamp, count) for (where, stamp), count in holes if where == place]
+        return [
+            *(Hole(stamp, count) for (where, stamp), count in holes if where == place),
+            *self._state.gaps,
+        ]
 
     def _is_readable(self, message: Message, reader: Reader) -> bool:
         if self._state.is_own(message.author, reader.user) or "*" in reader.subscriptions:
@@ -152,7 +156,7 @@ def _first(messages: list[Message], count: int, newest: bool) -> list[Message]:
 
 def _page(
     messages: list[PastMessage],
-    holes: list[Hole],
+    marks: list[Hole | Gap],
     request: PageRequest,
     edge: int | None,
     horizon: int,
@@ -167,9 +171,17 @@ def _page(
         chosen.append(message)
     low = request.after if edge is None or not request.newest else edge - 1
     high = request.before if edge is None or request.newest else edge + 1
-    entries: list[PastMessage | Hole] = []
-    both: list[PastMessage | Hole] = [*chosen, *(h for h in holes if low < h.stamp < high)]
-    for entry in sorted(both, key=lambda each: each.stamp):
+    entries: list[PastMessage | Hole | Gap] = []
+    inside = [
+        mark
+        for mark in marks
+        if (
+            low + 1 < mark.before and mark.after + 1 < high and mark.before > horizon
+            if isinstance(mark, Gap)
+            else low < mark.stamp < high
+        )
+    ]
+    for entry in sorted([*inside, *chosen], key=lambda each: each.stamp):
         if isinstance(entry, Hole) and entries and isinstance(entries[-1], Hole):
             entries[-1] = Hole(entry.stamp, entry.count + entries[-1].count)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chat_server.history.values import PastMessage
+from chat_server.history.values import Gap, PastMessage
 
 
 @dataclass(eq=False)
@@ -76,6 +76,7 @@ class State:
         """The newest stamp of all records."""
         self.log_position = 0
         self.log_numbers: dict[str, int] = {}
+        self.gaps: list[Gap] = []
 
     def find(self, name: str) -> Account | None:
         """Return the account in use with this name, or None."""

@@ -13,12 +13,15 @@ from chat_server.history.memory.state import Account, Message, Place, State, Vis
 from chat_server.history.store import (
     DISORDERLY_SPAN,
     FIRST_STAMP_GAP,
+    MAX_LOG_GAPS,
     MAX_LOG_NODES,
     MAX_VISITS,
     DroppedMessages,
     Pruned,
     Retention,
+    misses_entries,
 )
+from chat_server.history.values import Gap
 
 _DAY: Final = 24 * 60 * 60 * 1_000_000
 
@@ -61,14 +64,20 @@ class MemoryStore:
             dict(self._state.log_numbers),
         )
 
-    def start(self, accounts: Mapping[str, str | None] | None) -> list[str]:
+    def start(
+        self, accounts: Mapping[str, str | None] | None, *, shares_log: bool = False
+    ) -> list[str]:
         """End the visits that a crash left open, and match the accounts."""
+        if not (shares_log and self._state.log_position):
+            self._end_open_visits()
+        return [] if accounts is None else self.match_accounts(accounts)
+
+    def _end_open_visits(self) -> None:
         newest = self._state.newest
         for account in self._state.accounts:
             if any(visit.is_open for visit in account.visits.values()):
                 for room in account.visits:
                     self._end_visit(records.VisitEnded(account.name, room, newest, False))
-        return [] if accounts is None else self.match_accounts(accounts)
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:
         """Forget the accounts that are missing or were created at another time."""
@@ -101,6 +110,7 @@ class MemoryStore:
             _APPLY[type(record)](self, record)
             if isinstance(record, records.MessagesErased):
                 is_recount |= len(self._state.messages) < erased_before
+            is_recount |= isinstance(record, records.LogSkipped)
             if isinstance(record, values.PublishedMessages):
                 rooms.add(record.room)
             elif isinstance(record, values.PrivateMessageSent) and record.is_kept:
@@ -146,6 +156,7 @@ class MemoryStore:
             for (place, stamp), count in self._state.holes.items()
             if stamp >= max(cutoff, horizons.get(place, 0))
         }
+        self._state.gaps = [gap for gap in self._state.gaps if gap.before > cutoff]
         self._remove_leftovers(cutoff, now)
         return Pruned(len(pruned))
 
@@ -246,9 +257,10 @@ class MemoryStore:
 
     def _erase(self, record: records.MessagesErased) -> None:
         if record.stamp:
-            self.erase_message(record.stamp, record.user, is_operator=record.is_operator)
+            author = self.erase_message(record.stamp, record.user, is_operator=record.is_operator)
+            record.note(author is not None, author or "")
         else:
-            list(self.erase_messages_by(record.author))
+            record.note(sum(self.erase_messages_by(record.author)), record.author)
 
     def _note_position(self, position: records.LogPosition) -> None:
         state = self._state
@@ -259,6 +271,24 @@ class MemoryStore:
         for node in list(state.log_numbers)[: max(0, len(state.log_numbers) - MAX_LOG_NODES)]:
             del state.log_numbers[node]
         self._see(position.stamp)
+
+    def _skip(self, skipped: records.LogSkipped) -> None:
+        state = self._state
+        if not misses_entries(skipped, state.log_position, state.log_numbers):
+            return
+        after = state.log_position or state.newest
+        if after < skipped.stamp:
+            state.gaps.append(Gap(after, skipped.stamp + 1))
+            if len(state.gaps) > MAX_LOG_GAPS:
+                first, second, *rest = state.gaps
+                state.gaps = [Gap(first.after, second.before), *rest]
+        self._end_open_visits()
+        for account in state.accounts:
+            account.subscriptions = set()
+        for user, publishers in skipped.subscriptions.items():
+            state.account(user).subscriptions = set(publishers)
+        for node, number in {**skipped.numbers, "": 0}.items():
+            self._note_position(records.LogPosition(skipped.stamp, node, number))
 
     def _rename(self, record: records.AccountRenamed) -> None:
         for account in self._state.accounts:
@@ -330,5 +360,6 @@ _APPLY: Final[dict[type, Callable[[MemoryStore, Any], None]]] = {
     records.AccountsChanged: MemoryStore._match_accounts,
     records.MessagesErased: MemoryStore._erase,
     records.LogPosition: MemoryStore._note_position,
+    records.LogSkipped: MemoryStore._skip,
 }
 """What stores a record, by its type."""

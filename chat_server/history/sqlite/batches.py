@@ -232,13 +232,30 @@ class Batch:
             author = erasure.erase_message(
                 self._connection, record.stamp, record.user, record.is_operator, self._has_search
             )
-            self._is_recount |= author is not None
-        elif erasure.erase_all_by(self._connection, record.author, self._has_search):
-            self._is_recount = True
+            record.note(author is not None, author or "")
+        else:
+            count = erasure.erase_all_by(self._connection, record.author, self._has_search)
+            record.note(count, record.author)
+        self._is_recount |= record.erasure.count > 0
 
     def _note_position(self, position: records.LogPosition) -> None:
         self._positions[position.node] = position
         self._see(position.stamp)
+
+    def _skip(self, skipped: records.LogSkipped) -> None:
+        run = self._connection.execute
+        log_position.store(self._connection, self._positions)
+        newest = max(self._newest, newest_stamp(self._connection))
+        self._see(skipped.stamp)
+        if not log_position.skip(self._connection, skipped, newest):
+            return
+        self._is_recount = True
+        # The ends of the visits may be among what is missing.
+        end_open_visits(self._connection)
+        run("DELETE FROM subscription")
+        for user, publishers in skipped.subscriptions.items():
+            for publisher in publishers:
+                self._subscribe(values.Subscribed(user, publisher))
 
     def _store_entry(self, entry: records.LogEntry) -> None:
         for record in (*entry.records, entry.position):
@@ -275,6 +292,7 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
     records.AccountsChanged: Batch._match_accounts,
     records.MessagesErased: Batch._erase,
     records.LogPosition: Batch._note_position,
+    records.LogSkipped: Batch._skip,
     records.LogEntry: Batch._store_entry,
 }
 """What stores a record, by its type."""

@@ -1,4 +1,4 @@
-"""How much of the log of several servers is stored: the position, and a number for each server."""
+"""How much of the log of several servers is stored: the position, numbers by server, and gaps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Mapping
 
 from chat_server.core import records
-from chat_server.history.store import MAX_LOG_NODES
+from chat_server.history.store import MAX_LOG_GAPS, MAX_LOG_NODES, misses_entries
+from chat_server.history.values import Gap
 
 _STORE = (
     "INSERT INTO log_number VALUES(?, ?, ?) ON CONFLICT(node) DO UPDATE"
@@ -37,3 +38,52 @@ def load(connection: sqlite3.Connection) -> tuple[int, dict[str, int]]:
         else:
             position = stamp
     return position, numbers
+
+
+def skip(connection: sqlite3.Connection, skipped: records.LogSkipped, newest: int) -> bool:
+    """Go on behind a snapshot. Return True if entries before it are missing, which leaves a gap.
+
+    `newest`: the newest stamp of what is stored.
+    """
+    position, numbers = load(connection)
+    if not misses_entries(skipped, position, numbers):
+        return False
+    after = position or newest
+    if after < skipped.stamp:
+        connection.execute(
+            "INSERT INTO log_gap VALUES(?, ?) ON CONFLICT(after) DO UPDATE"
+            " SET before = max(before, excluded.before)",
+            (after, skipped.stamp + 1),
+        )
+        _merge_gaps(connection)
+    store(
+        connection,
+        {
+            node: records.LogPosition(skipped.stamp, node, number)
+            for node, number in {**skipped.numbers, "": 0}.items()
+        },
+    )
+    return True
+
+
+def gaps_between(connection: sqlite3.Connection, low: int, high: int) -> list[Gap]:
+    """Return the gaps that may contain a stamp between `low` and `high`, in their order."""
+    rows = connection.execute(
+        "SELECT after, before FROM log_gap WHERE after < ? AND before > ? ORDER BY after",
+        (high - 1, low + 1),
+    )
+    return [Gap(*row) for row in rows]
+
+
+def remove_old_gaps(connection: sqlite3.Connection, cutoff: int) -> int:
+    """Remove gaps that the retention has passed. Return how many."""
+    return connection.execute("DELETE FROM log_gap WHERE before <= ?", (cutoff,)).rowcount
+
+
+def _merge_gaps(connection: sqlite3.Connection) -> None:
+    """Make one of the two oldest gaps if there are too many. What is between looks missing."""
+    gaps = connection.execute("SELECT after, before FROM log_gap ORDER BY after").fetchall()
+    if len(gaps) > MAX_LOG_GAPS:
+        (first, _), (second, end), *_ = gaps
+        connection.execute("UPDATE log_gap SET before = ? WHERE after = ?", (end, first))
+        connection.execute("DELETE FROM log_gap WHERE after = ?", (second,))

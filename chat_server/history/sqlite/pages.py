@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat_server.config import HistoryFrom
+from chat_server.history.sqlite.log_position import gaps_between
 from chat_server.history.sqlite.names import find_account, find_conversation
 from chat_server.history.sqlite.visibility import EVERYONE, condition, visibility
 from chat_server.history.store import MAX_PAGE_BYTES, MAX_SCANNED, line_bytes
-from chat_server.history.values import Hole, Page, PageRequest, PastMessage, Reader
+from chat_server.history.values import Gap, Hole, Page, PageRequest, PastMessage, Reader
 
 _ORDERS: Final = {True: "DESC", False: "ASC"}
 """By `PageRequest.newest`."""
@@ -21,9 +22,9 @@ def room_page(
 ) -> Page:
     """Return a page of the reader's room."""
     view = visibility(connection, reader, reader.room, start)
-    if view.room is None:
-        return Page()
     after = max(request.after, view.floor - 1)
+    if view.room is None:
+        return _page_of_gaps(connection, after, request.before)
     between = (view.room, after, request.before)
     messages = room_messages(connection, between, view.readable, request.newest, request.limit + 1)
     scan_end = None
@@ -83,11 +84,11 @@ def private_page(
 ) -> Page:
     """Return a page of the private messages between two users."""
     user_id, other_id = find_account(connection, user), find_account(connection, other)
-    if user_id is None or other_id is None:
-        return Page()
-    conversation = find_conversation(connection, user_id, other_id)
+    conversation = None
+    if user_id is not None and other_id is not None:
+        conversation = find_conversation(connection, user_id, other_id)
     if conversation is None:
-        return Page()
+        return _page_of_gaps(connection, request.after, request.before)
     is_subscribed = connection.execute(
         "SELECT 1 FROM subscription WHERE account = ? AND publisher IN (?, ?)",
         (user_id, other, EVERYONE),
@@ -154,20 +155,34 @@ def _page(
     # Stamps are whole numbers: there may be a message at `after` + 1.
     reaches_behind = low + 1 < horizon
     return Page(
-        _with_holes(kept, [Hole(*row) for row in holes]),
+        _with_marks(
+            kept,
+            [
+                *(Hole(*row) for row in holes),
+                *(gap for gap in gaps_between(connection, low, high) if gap.before > horizon),
+            ],
+        ),
         horizon if reaches_behind else None,
         earlier=edge if request.newest else None,
         later=None if request.newest else edge,
     )
 
 
-def _with_holes(
-    messages: Sequence[PastMessage], holes: Sequence[Hole]
-) -> tuple[PastMessage | Hole, ...]:
-    """Place each hole before the first newer message. Holes without a message between are one."""
-    entries: list[PastMessage | Hole] = []
-    ordered: list[PastMessage | Hole] = [*messages, *holes]
-    for entry in sorted(ordered, key=lambda each: each.stamp):
+def _page_of_gaps(connection: sqlite3.Connection, low: int, high: int) -> Page:
+    """Return a page of a place of which nothing is stored."""
+    return Page(tuple(gaps_between(connection, low, high)))
+
+
+def _with_marks(
+    messages: Sequence[PastMessage], marks: Sequence[Hole | Gap]
+) -> tuple[PastMessage | Hole | Gap, ...]:
+    """Place each hole or gap before the first newer message.
+
+    Holes without a message between are one.
+    """
+    entries: list[PastMessage | Hole | Gap] = []
+    # At the same stamp the mark comes first: the messages before it are missing.
+    for entry in sorted([*marks, *messages], key=lambda each: each.stamp):
         last = entries[-1] if entries else None
         if isinstance(entry, Hole) and isinstance(last, Hole):
             entries[-1] = Hole(entry.stamp, last.count + entry.count)

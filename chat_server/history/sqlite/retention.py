@@ -8,6 +8,7 @@ from typing import Final
 from chat_server.history.sqlite import search_index
 from chat_server.history.sqlite.accounts import delete_private_of
 from chat_server.history.sqlite.erasure import delete_messages
+from chat_server.history.sqlite.log_position import remove_old_gaps
 from chat_server.history.store import PRUNE_ROWS, Pruned, Retention
 
 _DAY: Final = 24 * 60 * 60 * 1_000_000
@@ -144,7 +145,7 @@ def _remove_leftovers(connection: sqlite3.Connection, cutoff: int, now: int) -> 
     if retired is not None:
         delete_private_of(connection, retired[0], PRUNE_ROWS)
         return True
-    removed = 0
+    removed = remove_old_gaps(connection, cutoff)
     for statement, values in (
         ("DELETE FROM hole WHERE stamp < ?", (cutoff,)),
         (

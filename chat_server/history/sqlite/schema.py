@@ -74,6 +74,8 @@ STEPS: Final[Sequence[Step]] = (
         # `stamp`: of the last one. The row of the empty name has the position in the log.
         "CREATE TABLE log_number(node TEXT PRIMARY KEY, number INTEGER NOT NULL,"
         " stamp INTEGER NOT NULL) WITHOUT ROWID",
+        # Parts of that log which were not stored, in all rooms: above `after`, below `before`.
+        "CREATE TABLE log_gap(after INTEGER PRIMARY KEY, before INTEGER NOT NULL)",
     ),
 )
 

@@ -123,10 +123,14 @@ class SqliteStore:
             numbers,
         )
 
-    def start(self, accounts: Mapping[str, str | None] | None) -> list[str]:
+    def start(
+        self, accounts: Mapping[str, str | None] | None, *, shares_log: bool = False
+    ) -> list[str]:
         """End the visits that a crash left open, and match the accounts."""
         with self._transaction():
-            end_open_visits(self._connection)
+            position, _ = log_position.load(self._connection)
+            if not (shares_log and position):
+                end_open_visits(self._connection)
         return [] if accounts is None else self.match_accounts(accounts)
 
     def match_accounts(self, accounts: Mapping[str, str | None]) -> list[str]:

@@ -2,18 +2,25 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chat_server.core import Record
-from chat_server.core.records import LogEntry, LogPosition, MessagesErased
+from chat_server.core.records import (
+    DISORDERLY_SPAN,
+    LogEntry,
+    LogPosition,
+    LogSkipped,
+    MessagesErased,
+)
 from chat_server.core.values import PublishedMessages
-from chat_server.history import Reader, Store
+from chat_server.history import Gap, PageRequest, Reader, Retention, Store
 from chat_server.history.live_state import LiveState
 from chat_server.history.record_queue import RecordQueue
-from chat_server.history.sqlite import SqliteStore
-from chat_server.history.store import MAX_LOG_NODES
-from tests.support.history_records import room_stamps
+from chat_server.history.sqlite import SqliteStore, back_up
+from chat_server.history.store import MAX_LOG_GAPS, MAX_LOG_NODES
+from tests.support.history_records import DAY, entered, followed, room_stamps, sent
 
 ALICE = Reader("alice", "lobby", frozenset({"*"}))
 
@@ -117,3 +124,167 @@ def test_new_file_begins_with_the_position_of_the_lost_one() -> None:
     live = LiveState(log_position=10, log_numbers={"one:1": 1, "two:1": 4})
     live.apply(entry(20, 2))
     assert live.records() == [LogPosition(20, "one:1", 2), LogPosition(10, "two:1", 4)]
+
+
+# What a snapshot skips
+
+
+def skipped(stamp: int, *, subscriptions: tuple[str, ...] = (), **numbers: int) -> LogSkipped:
+    return LogSkipped(
+        stamp,
+        {f"{node}:1": number for node, number in numbers.items()},
+        {"alice": frozenset(subscriptions)},
+    )
+
+
+def remarks(store: Store, **request: Any) -> list[int | str]:
+    """Return the newest page of the lobby: stamps, and where gaps end."""
+    page = store.reader.room_page(ALICE, PageRequest(**request))
+    return [f"before {e.before}" if isinstance(e, Gap) else e.stamp for e in page.entries]
+
+
+def test_snapshot_with_missing_entries_leaves_a_gap_in_the_page(store: Store) -> None:
+    store.apply([entry(10, 1), skipped(40, one=4), entry(50, 5)])
+    assert remarks(store) == [10, "before 41", 50]
+    assert store.saved_state().log_numbers == {"one:1": 5}
+    assert store.saved_state().log_position == 50
+
+
+def test_snapshot_of_what_is_stored_leaves_no_gap(store: Store) -> None:
+    store.apply([entry(10, 1), skipped(40, one=1), entry(50, 2)])
+    assert remarks(store) == [10, 50]
+
+
+def test_snapshot_that_is_older_than_what_is_stored_leaves_no_gap(store: Store) -> None:
+    store.apply([entry(10, 1), entry(20, 2), skipped(10, one=1), entry(50, 3)])
+    assert remarks(store) == [10, 20, 50]
+    assert store.saved_state().log_position == 50
+
+
+def test_first_server_of_a_log_has_no_gap(store: Store) -> None:
+    store.apply([said(10), skipped(40), entry(50, 1)])
+    assert remarks(store) == [10, 50]
+
+
+def test_server_that_joins_later_has_a_gap_after_its_own_messages(store: Store) -> None:
+    store.apply([said(10), skipped(40, one=7), entry(50, 8)])
+    assert remarks(store) == [10, "before 41", 50]
+
+
+def test_server_without_messages_says_what_it_does_not_have(store: Store) -> None:
+    store.apply([skipped(40, one=7)])
+    assert remarks(store) == ["before 41"]
+    page = store.reader.private_page("alice", "bob", PageRequest())
+    assert page.entries == (Gap(0, 41),)
+
+
+def test_server_away_for_days_has_a_gap_though_the_snapshot_forgot_the_others(
+    store: Store,
+) -> None:
+    store.apply([entry(10, 1), skipped(3 * DAY)])
+    assert remarks(store) == [10, f"before {3 * DAY + 1}"]
+
+
+def test_snapshot_that_is_stored_twice_leaves_one_gap(store: Store) -> None:
+    batch: list[Record] = [entry(10, 1), skipped(40, one=4), entry(50, 5)]
+    store.apply(batch)
+    store.apply(batch)
+    assert remarks(store) == [10, "before 41", 50]
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "expected"),
+    [
+        (0, 100, [10, "before 41", 50]),
+        (0, 11, [10]),
+        (0, 12, [10, "before 41"]),
+        (39, 100, ["before 41", 50]),
+        (40, 100, [50]),
+        (10, 30, ["before 41"]),
+    ],
+)
+def test_gap_is_in_the_pages_that_reach_into_it(
+    store: Store, after: int, before: int, expected: list[int | str]
+) -> None:
+    store.apply([entry(10, 1), skipped(40, one=4), entry(50, 5)])
+    assert remarks(store, after=after, before=before) == expected
+
+
+def test_gap_behind_the_newest_messages_is_in_the_next_page(store: Store) -> None:
+    store.apply([entry(10, 1), skipped(40, one=4), entry(50, 5), entry(60, 6)])
+    assert remarks(store, limit=1) == [60]
+    assert remarks(store, limit=1, before=60) == [50]
+    assert remarks(store, limit=1, before=50) == [10, "before 41"]
+
+
+def test_subscriptions_of_the_snapshot_replace_those_before_a_gap(store: Store) -> None:
+    store.apply([followed("alice", "bob"), followed("carol", "bob"), entry(10, 1)])
+    store.apply([skipped(40, subscriptions=("dave",), one=4)])
+    assert store.saved_state().subscriptions == {"alice": frozenset({"dave"})}
+
+
+def test_subscriptions_stay_if_nothing_is_missing(store: Store) -> None:
+    store.apply([followed("alice", "bob"), entry(10, 1)])
+    store.apply([skipped(40, one=1)])
+    assert store.saved_state().subscriptions == {"alice": frozenset({"bob"})}
+
+
+def test_visits_that_were_open_before_a_gap_end_as_not_orderly(store: Store) -> None:
+    start = DISORDERLY_SPAN
+    store.apply([entered("alice", start), entry(2 * start, 1), skipped(3 * start, one=4)])
+    store.apply([said(4 * start)])
+    assert store.reader.read_marker("alice", "lobby") == start
+
+
+def test_gap_is_forgotten_with_what_the_retention_removes(store: Store) -> None:
+    store.apply([entry(10, 1), skipped(DAY, one=4), entry(40 * DAY, 5)])
+    while store.prune(Retention(days=30), 41 * DAY).has_more:
+        pass
+    assert remarks(store) == [40 * DAY]
+
+
+def test_number_of_gaps_is_bounded(store: Store) -> None:
+    for n in range(1, MAX_LOG_GAPS + 3):
+        store.apply([entry(n * 100, n * 10), skipped(n * 100 + 50, one=n * 10 + 5)])
+    gaps = [mark for mark in remarks(store, limit=200) if isinstance(mark, str)]
+    assert len(gaps) == MAX_LOG_GAPS
+    assert gaps[0] == "before 351"
+
+
+def test_sessions_of_other_servers_stay_open_over_a_restart(store: Store) -> None:
+    start = DISORDERLY_SPAN
+    store.apply([entered("alice", start), sent("bob", "alice", 2 * start), entry(2 * start, 1)])
+    store.start({"alice": None, "bob": None}, shares_log=True)
+    assert store.reader.unread_private(ALICE) == {}
+    store.start({"alice": None, "bob": None})
+    assert store.reader.unread_private(ALICE) == {"bob": 1}
+
+
+def test_server_that_is_the_first_in_a_log_ends_its_old_visits(store: Store) -> None:
+    start = DISORDERLY_SPAN
+    store.apply([entered("alice", start), sent("bob", "alice", 2 * start)])
+    store.start({"alice": None, "bob": None}, shares_log=True)
+    assert store.reader.unread_private(ALICE) == {"bob": 1}
+
+
+def test_store_notes_what_a_record_has_erased(store: Store) -> None:
+    one, all_by, nothing = (
+        MessagesErased(10, user="bob"),
+        MessagesErased(0, author="bob"),
+        MessagesErased(99, user="bob"),
+    )
+    batch: list[Record] = [entry(10, 1), entry(20, 2, said(20, texts=3)), one, all_by, nothing]
+    store.apply(batch)
+    store.apply(batch[2:])  # an error came after the commit, so the batch is stored again
+    noted = [(each.erasure.count, each.erasure.author) for each in (one, all_by, nothing)]
+    assert noted == [(1, "bob"), (3, "bob"), (0, "")]
+
+
+def test_backup_goes_on_from_its_position(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "history.db")) as store:
+        store.apply([entry(10, 1), skipped(40, one=4), entry(50, 5)])
+        back_up(store.path, tmp_path / "backup.db")
+    with closing(SqliteStore(tmp_path / "backup.db")) as store:
+        saved = store.saved_state()
+        assert (saved.log_position, saved.log_numbers) == (50, {"one:1": 5})
+        assert remarks(store) == [10, "before 41", 50]
