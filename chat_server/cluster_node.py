@@ -10,11 +10,11 @@ import os
 import re
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from chat_server.accounts import SharedAccountStore, UsersFileError, demo_password_problem
 from chat_server.config import Config
-from chat_server.core import Hub, Replica
+from chat_server.core import Hub, SavedState
 from chat_server.delivery import Dispatcher, Outbox
 from chat_server.history import HistoryService
 from chat_server.observability import EventLog, MetricsSnapshot
@@ -83,8 +83,10 @@ class ClusterNode:
         """
         from chat_server.backplane import BackplaneError
 
+        saved = SavedState() if history is None else history.saved_state()
+        self._accounts.report_sessions_of(hub.has_session)
         try:
-            self.backplane.start(cast(Replica, hub))
+            self.backplane.start(hub, stamp=saved.log_position, numbers=saved.log_numbers)
         except BackplaneError as error:
             raise JoinError(str(error)) from error
         accounts = self._accounts.accounts
@@ -103,8 +105,16 @@ class ClusterNode:
         """Send what waits, and end this server's sessions for the others. Also if `join` failed."""
         self.backplane.stop()
 
-    def check_users_file(self) -> None:
-        """Log once if the users file has changed, which has no effect."""
+    def report_accounts(self) -> None:
+        """Log the sessions that ended with their accounts, and a change of the users file.
+
+        The latter has no effect, and is logged once.
+        """
+        for ended in self._accounts.take_ended():
+            if ended.is_disabled:
+                self._log.account_disabled(ended.user)
+            else:
+                self._log.account_removed(ended.user)
         if self._accounts.users_file_has_changed():
             self._log.cluster.users_not_read(str(self._config.users))
 

@@ -84,10 +84,9 @@ class ChatServer:
         self._history_problem: str | None = None
         """Why there is no history though it was configured."""
         self._unread_notifier: UnreadNotifier | None = None
-        self._node: ClusterNode | None = None
+        shared = accounts if isinstance(accounts, SharedAccountStore) else None
+        self._node = None if shared is None else ClusterNode(config, shared, log, self._delivery)
         """None: this server is the only one."""
-        if isinstance(accounts, SharedAccountStore):
-            self._node = ClusterNode(config, accounts, log, self._delivery)
         bans = BanList()
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
@@ -100,6 +99,8 @@ class ChatServer:
                 config.tuning.presence_seconds,
                 self._presence_timer.notify,
             ),
+            backplane=None if self._node is None else self._node.backplane,
+            accounts=shared,
         )
         hash_pool = HashPool()
         tuning = config.tuning
@@ -376,7 +377,7 @@ class ChatServer:
             self._account_reload.run()
         if self._node is not None:
             self._services.authenticator.accounts_changed()
-            self._node.check_users_file()
+            self._node.report_accounts()
 
     def reload_certificate(self) -> None:
         """Read the certificate again, for new connections. Open connections keep the old one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ from chat_server.strict_modes import ModeProblem
 ChangeInLog = Callable[[requests.ChangeAccount, requests.AccountRecord | None], bool]
 """Changes an account in Redis if it is this one, and waits until it is applied. Return False, with
 nothing changed, if it is another one. Raises `BackplaneUnavailableError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedByChange:
+    """A session of this server that ended because its account was changed."""
+
+    user: str
+    is_disabled: bool = False
+    """The account was disabled. False: it was removed, or renamed."""
 
 
 class SharedAccountStore(AccountsInUse):
@@ -43,7 +53,8 @@ class SharedAccountStore(AccountsInUse):
         self._file_versions = file_versions(users)
         self._seed_problem: UsersFileError | None = None
         self._change: ChangeInLog | None = None
-        self._changes: deque[requests.ChangeAccount] = deque()
+        self._ended: deque[EndedByChange] = deque()
+        self._has_session: Callable[[str], bool] = lambda user: False
         self.accounts = Accounts({})
         self.is_from_log = False
         """True if the accounts are from the log, not from the users file."""
@@ -61,6 +72,7 @@ class SharedAccountStore(AccountsInUse):
     def apply(self, change: requests.ChangeAccount) -> None:
         """Apply an entry of the log."""
         accounts, name, account = self.accounts, change.name, change.account
+        self._note_end(change)
         if change.renamed_from:
             accounts = accounts.without_account(change.renamed_from)
         self.accounts = (
@@ -73,7 +85,18 @@ class SharedAccountStore(AccountsInUse):
                 is_disabled=account.is_disabled,
             )
         )
-        self._changes.append(change)
+
+    def _note_end(self, change: requests.ChangeAccount) -> None:
+        """Note for the log of this server that a session ends with this change."""
+        user, account = change.renamed_from or change.name, change.account
+        if not self._has_session(user):
+            return
+        if change.renamed_from or account is None:
+            self._ended.append(EndedByChange(user))
+        elif account.is_disabled:
+            self._ended.append(EndedByChange(user, is_disabled=True))
+        elif (self.accounts.created.get(user) or account.created) != account.created:
+            self._ended.append(EndedByChange(user))  # it was removed and created again
 
     def export(self) -> dict[str, Any]:
         """Return all accounts for a snapshot, as JSON holds them. Equal stores export the same.
@@ -103,9 +126,13 @@ class SharedAccountStore(AccountsInUse):
 
     # The server
 
-    def take_changes(self) -> list[requests.ChangeAccount]:
-        """Return the changes since the last call, in order. One thread calls it."""
-        return [self._changes.popleft() for _ in range(len(self._changes))]
+    def report_sessions_of(self, has_session: Callable[[str], bool]) -> None:
+        """Note which of these users lose their session. Called before `apply`; takes no lock."""
+        self._has_session = has_session
+
+    def take_ended(self) -> list[EndedByChange]:
+        """Return the sessions that ended since the last call, in order. One thread calls it."""
+        return [self._ended.popleft() for _ in range(len(self._ended))]
 
     def users_file_has_changed(self) -> bool:
         """Return True once after the users file was changed, which has no effect any more."""

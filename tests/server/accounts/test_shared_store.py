@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,27 @@ def test_changes_of_the_log_are_applied(store: SharedAccountStore) -> None:
     store.apply(ChangeAccount("dave", None))
     assert list(store.accounts) == ["alice", "bob"]
     assert store.highest_cost == 4
-    assert [change.name for change in store.take_changes()] == ["carol", "carol", "dave", "dave"]
-    assert store.take_changes() == []
+
+
+def test_sessions_that_end_with_their_account_are_noted_once(store: SharedAccountStore) -> None:
+    store.apply(ChangeAccount("bob", None))
+    assert store.take_ended() == []
+    store.report_sessions_of(lambda user: user != "bob")
+    store.apply(ChangeAccount("alice", ALICE))
+    store.apply(ChangeAccount("alice", replace(ALICE, password_hash=OTHER_HASH)))
+    store.apply(ChangeAccount("bob", ALICE))
+    assert store.take_ended() == []
+    store.apply(ChangeAccount("alice", replace(ALICE, created="2026-11-27T09:30:00Z")))
+    store.apply(ChangeAccount("alice", AccountRecord(HASH, is_disabled=True)))
+    store.apply(ChangeAccount("carol", AccountRecord(HASH), renamed_from="alice"))
+    store.apply(ChangeAccount("carol", None))
+    assert [(ended.user, ended.is_disabled) for ended in store.take_ended()] == [
+        ("alice", False),
+        ("alice", True),
+        ("alice", False),
+        ("carol", False),
+    ]
+    assert store.take_ended() == []
 
 
 def test_exported_accounts_are_equal_whatever_their_history(
