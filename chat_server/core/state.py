@@ -202,6 +202,8 @@ class HubState(Generic[ReceiverT]):
         if known is not None:
             known.subscriptions = subscriptions
             known.node = node
+            # As in the session that the other servers make here.
+            known.left, known.newest_private = {}, 0
             return known
         # None stands for a client of another server, which is never a recipient.
         session = Session(

@@ -1,0 +1,259 @@
+"""Sessions of a server that the others give up, and what the log has lost, in hubs with one log."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_server.core import Session, requests
+from chat_server.core.values import EndCause, EndNotice
+from tests.server.core.shared_log import Client, Log, Node
+
+USERS = ("alice", "bob", "carol")
+
+
+class TwoNodes:
+    """Alice is at the first node, bob at the second."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.first, self.second = (Node(self.log, name, USERS) for name in ("a:1", "b:1"))
+        self.alice = self.log_in(self.first, "alice", "bob")
+        self.bob = self.log_in(self.second, "bob", "alice")
+        self.catch_up()
+
+    def log_in(self, node: Node, user: str, *publishers: str) -> Session[Client]:
+        session = node.hub.log_in(user, Client(), ["/join"], "192.0.2.1")
+        assert session is not None
+        for publisher in publishers:
+            node.hub.subscribe(session, publisher)
+        read(session)
+        return session
+
+    def append(self, request: requests.Request, user: str = "", generation: int = 0) -> None:
+        self.log.append(request, user, generation)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        self.first.catch_up()
+        self.second.catch_up()
+
+    def restore(self, node: Node) -> None:
+        for generation, request in node.hub.local_sessions():
+            self.append(request, request.user, generation)
+
+    def check_states(self) -> None:
+        self.catch_up()
+        assert self.first.state() == self.second.state()
+
+
+def read(session: Session[Client]) -> list[str]:
+    """Return the lines that a client was sent since the last call, with no time."""
+    lines = [
+        line.split("] ", 1)[1] if line[1:3].isdigit() else line for line in session.receiver.lines
+    ]
+    session.receiver.lines.clear()
+    return lines
+
+
+@pytest.fixture
+def chat() -> TwoNodes:
+    return TwoNodes()
+
+
+def test_sessions_of_a_lost_node_end_for_the_others_and_go_on_when_restored(
+    chat: TwoNodes,
+) -> None:
+    chat.first.hub.subscribe(chat.alice, "alice")
+    chat.first.hub.join(chat.alice, "dev")
+    chat.second.catch_up()
+    chat.second.hub.set_presence(chat.bob, True)
+    read(chat.alice), read(chat.bob)
+    chat.append(requests.EndNode("a:1"))
+    assert read(chat.bob) == ["[SERVER] Room 'dev' closed"]
+    assert not chat.alice.ended.is_set()
+    chat.check_states()
+    chat.restore(chat.first)
+    assert read(chat.bob) == ["[SERVER] Room 'dev' opened"]
+    assert read(chat.alice) == []
+    chat.first.hub.publish(chat.alice, ["still here"])
+    assert read(chat.alice) == ["alice: still here"]
+    chat.check_states()
+
+
+def test_client_of_a_lost_node_reads_what_is_said_in_its_room(chat: TwoNodes) -> None:
+    chat.append(requests.EndNode("a:1"))
+    chat.second.hub.publish(chat.bob, ["anyone?"])
+    chat.catch_up()
+    assert read(chat.alice) == ["bob: anyone?"]
+
+
+def test_settings_of_a_session_survive_the_loss_of_its_node(chat: TwoNodes) -> None:
+    chat.first.hub.set_presence(chat.alice, True)
+    chat.first.hub.set_stamps(chat.alice, True)
+    read(chat.alice)
+    chat.append(requests.EndNode("a:1"))
+    chat.restore(chat.first)
+    chat.second.hub.join(chat.bob, "dev")
+    chat.catch_up()
+    assert read(chat.alice) == ["[SERVER] bob left room 'lobby'", "[SERVER] Room 'dev' opened"]
+    assert chat.first.hub._state.stamp_readers == {"alice": chat.alice}
+
+
+def test_newer_login_ends_a_session_that_was_not_restored(chat: TwoNodes) -> None:
+    chat.append(requests.EndNode("a:1"))
+    newer = chat.log_in(chat.second, "alice")
+    ((generation, request),) = chat.first.hub.local_sessions()
+    chat.append(request, "alice", generation)
+    assert read(chat.alice) == ["[SERVER] Logged out due to new login"]
+    assert chat.alice.ended.is_set()
+    assert not newer.ended.is_set()
+    assert chat.first.hub.local_sessions() == []
+    chat.check_states()
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (requests.ChangeAccount("alice", None), "[SERVER] Logged out: this account was removed"),
+        (
+            requests.ChangeAccount("alice", requests.AccountRecord("hash", True, "2026")),
+            "[SERVER] Logged out: this account was disabled",
+        ),
+        (requests.BanUser("alice", None), "[SERVER] Logged out by an operator: banned"),
+    ],
+)
+def test_session_is_not_restored_if_its_user_may_not_log_in_any_more(
+    chat: TwoNodes, change: requests.Request, line: str
+) -> None:
+    chat.append(requests.EndNode("a:1"))
+    chat.append(change)
+    chat.restore(chat.first)
+    assert read(chat.alice) == [line]
+    assert chat.alice.ended.is_set()
+    assert "alice" not in chat.second.hub._state.sessions
+    chat.check_states()
+
+
+def test_client_that_leaves_while_its_node_is_lost_has_ended(chat: TwoNodes) -> None:
+    chat.append(requests.EndNode("a:1"))
+    chat.first.hub.log_out(chat.alice, EndNotice(EndCause.QUIT))
+    assert chat.alice.ended.is_set()
+    assert read(chat.alice) == ["[SERVER] Goodbye"]
+    assert chat.first.hub.local_sessions() == []
+
+
+def test_session_that_a_snapshot_does_not_contain_is_kept_until_it_is_restored(
+    chat: TwoNodes,
+) -> None:
+    empty = Node(Log(), "c:1", USERS).state()
+    for node in (chat.first, chat.second):
+        node.hub.restore(requests.Snapshot(0, empty))
+    assert [each.user for _, each in chat.first.hub.local_sessions()] == ["alice"]
+    chat.restore(chat.first)
+    chat.restore(chat.second)
+    chat.second.hub.subscribe(chat.bob, "alice")
+    read(chat.bob)
+    chat.first.hub.publish(chat.alice, ["again"])
+    chat.catch_up()
+    assert read(chat.bob) == ["alice: again"]
+    assert chat.first.hub._state.sessions["alice"] is chat.alice
+    chat.check_states()
+
+
+def test_older_session_says_nothing_after_a_newer_login_on_another_node(chat: TwoNodes) -> None:
+    newer = chat.log_in(chat.second, "alice")
+    generation = chat.alice.generation
+    chat.first.catch_up()
+    assert read(chat.alice) == ["[SERVER] Logged out due to new login"]
+    chat.append(requests.Publish(("ghost",)), "alice", generation)
+    chat.append(requests.Join("dev"), "alice", generation)
+    assert read(chat.bob) == read(newer) == []
+    assert newer.room.name == "lobby"
+
+
+def test_lost_message_of_an_ended_session_reaches_its_room(chat: TwoNodes) -> None:
+    generation = chat.alice.generation
+    chat.first.hub.log_out(chat.alice)
+    chat.second.catch_up()
+    chat.log.append(requests.Publish(("saved",)), "alice", generation, "a:1", chat.first.number + 1)
+    lost = chat.log.entries.pop()
+    chat.log.entries.append(replace(lost, first_stamp=lost.stamp, room="lobby"))
+    chat.second.catch_up()
+    assert read(chat.bob) == ["alice: saved"]
+
+
+def test_message_that_only_the_snapshot_contains_is_emitted_once(chat: TwoNodes) -> None:
+    """Another server had read it before the log lost everything, and wrote the new start."""
+    chat.first.hub.publish(chat.alice, ["once"])
+    entry = chat.log.entries[-1]
+    ahead = chat.first.state()
+    chat.second.hub.restore(requests.Snapshot(chat.log.stamp, ahead))
+    again = replace(entry, stamp=entry.stamp + 10, first_stamp=entry.stamp, room="lobby")
+    chat.second.apply(again)
+    chat.second.apply(again)
+    assert read(chat.bob) == ["alice: once"]
+
+
+def test_notices_about_the_other_servers_reach_the_own_clients_only(chat: TwoNodes) -> None:
+    chat.catch_up()
+    chat.first.hub.set_connected(False)
+    chat.first.hub.set_connected(True)
+    assert read(chat.alice) == [
+        "[SERVER] Disconnected from the other servers; your messages will be sent later",
+        "[SERVER] Connected to the other servers again",
+    ]
+    assert read(chat.bob) == []
+
+
+def test_shutdown_of_a_node_ends_its_own_sessions_only(chat: TwoNodes) -> None:
+    chat.catch_up()
+    chat.first.hub.shut_down()
+    assert read(chat.alice) == ["[SERVER] Server is shutting down"]
+    assert chat.alice.ended.is_set()
+    assert chat.first.hub.log_in("carol", Client(), []) is None
+    assert not chat.bob.ended.is_set()
+    chat.append(requests.EndNode("a:1"))
+    assert "alice" not in chat.second.hub._state.sessions
+    chat.check_states()
+
+
+def test_session_of_another_node_takes_no_place_here(chat: TwoNodes) -> None:
+    chat.catch_up()
+    assert chat.first.hub.has_session("alice")
+    assert not chat.first.hub.has_session("bob")
+    assert chat.first.hub.sizes() == (2, 1)
+
+
+STATE_PROGRAM = """
+from tests.server.core.test_lost_nodes import TwoNodes
+chat = TwoNodes()
+for name in ("zoe", "*", "carol", "alice", "bob"):
+    chat.second.hub.subscribe(chat.bob, name)
+chat.second.hub.join(chat.bob, "dev")
+chat.second.hub.send_private(chat.bob, "carol", "psst")
+chat.catch_up()
+print(chat.first.state())
+"""
+
+
+def test_state_does_not_depend_on_the_order_of_sets() -> None:
+    root = Path(__file__).parents[3]
+    states = [
+        subprocess.run(
+            [sys.executable, "-c", STATE_PROGRAM],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert states[0] == states[1]
+    assert "psst" not in states[0]
+    assert "carol" in states[0]

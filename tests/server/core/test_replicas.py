@@ -1,0 +1,207 @@
+"""Hubs that read one log are one hub, word for word, and end in equal states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat_server.core import Session, requests
+from chat_server.core.values import EndCause, EndNotice
+from tests.server.core.shared_log import Client, Embedded, Log, Node
+
+USERS = ("alice", "bob", "carol")
+NAMES = ("*", *USERS, "dave", "nobody")
+ROOMS = ("lobby", "dev", "ops", "0ps", " ")
+NODES = 3
+
+
+def _act(method: str, *given_values: st.SearchStrategy[Any], **named: Any) -> Any:
+    """Return calls of a method of the hub: name, arguments."""
+    return st.tuples(st.just(method), st.tuples(*given_values), st.just(named))
+
+
+TEXTS = st.lists(st.sampled_from(["hi", "ho"]), min_size=1, max_size=2)
+HOSTS = st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1"])
+MINUTES = st.sampled_from([None, 1, 60])
+CHANGES = st.one_of(
+    _act("join", st.sampled_from(ROOMS)),
+    _act("publish", TEXTS),
+    _act("publish", TEXTS, actions=True),
+    _act("subscribe", st.sampled_from(NAMES)),
+    _act("subscribe", st.just("*")),
+    _act("unsubscribe", st.sampled_from(NAMES)),
+    _act("send_private", st.sampled_from(NAMES), st.just("psst")),
+    _act("read_private", st.sampled_from(USERS)),
+    _act("announce", st.just("soon")),
+    _act("kick", st.sampled_from(USERS), st.just("why")),
+    _act("ban_account", st.sampled_from(USERS), MINUTES),
+    _act("ban_address", HOSTS, MINUTES),
+    st.tuples(
+        st.just("unban"), st.just(()), st.fixed_dictionaries({"user": st.sampled_from(USERS)})
+    ),
+    st.tuples(st.just("unban"), st.just(()), st.fixed_dictionaries({"address": HOSTS})),
+    _act("log_out", st.just(EndNotice(EndCause.QUIT)), is_orderly=True),
+    _act("log_out"),
+)
+READS = st.one_of(
+    _act("list_rooms"),
+    _act("list_members"),
+    _act("list_members", st.sampled_from(ROOMS)),
+    _act("list_subscriptions"),
+    _act("set_presence", st.booleans()),
+    _act("set_stamps", st.booleans()),
+)
+ACCOUNTS = st.none() | st.builds(
+    requests.AccountRecord, st.just("hash"), st.booleans(), st.sampled_from(["2026", "2027"])
+)
+SLOTS = st.integers(0, 5)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("log in"), st.sampled_from(USERS), st.integers(0, NODES - 1), HOSTS),
+        st.tuples(st.just("log in"), st.sampled_from(USERS), st.integers(0, NODES - 1), HOSTS),
+        st.tuples(st.just("change"), SLOTS, CHANGES),
+        st.tuples(st.just("change"), SLOTS, CHANGES),
+        st.tuples(st.just("change"), SLOTS, CHANGES),
+        st.tuples(st.just("change"), SLOTS, CHANGES),
+        st.tuples(st.just("read"), SLOTS, READS),
+        st.tuples(st.just("account"), st.sampled_from(USERS), ACCOUNTS),
+        st.tuples(st.just("rename"), st.sampled_from(USERS)),
+        st.tuples(st.just("catch up"), st.integers(0, NODES - 1)),
+        st.tuples(st.just("pass"), st.sampled_from([1_000_000, 61_000_000])),
+        st.tuples(st.just("rebuild"), st.integers(0, NODES - 1)),
+    ),
+    max_size=50,
+)
+
+
+class Chat:
+    """Three nodes and an embedded hub, with the same clients. Each client is at one node."""
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.nodes = [Node(self.log, f"node{number}", USERS) for number in range(NODES)]
+        self.embedded = Embedded(self.log, USERS)
+        self.clients: list[tuple[Node, Session[Client], Session[Client]]] = []
+        self.pairs: list[tuple[Client, Client]] = []
+        self.snapshots: list[tuple[Any, int]] = []
+        """Snapshots with the number of entries that they contain."""
+
+    def run(self, steps: list[tuple[Any, ...]]) -> None:
+        for step in steps:
+            match step:
+                case "log in", user, number, host:
+                    self._log_in(user, self.nodes[number], host)
+                case kind, slot, (name, values, named) if self.clients and kind in (
+                    "change",
+                    "read",
+                ):
+                    self._call(slot, name, values, named)
+                case "account", user, account:
+                    self._change_account(requests.ChangeAccount(user, account))
+                case "rename", user:
+                    record = self.embedded.accounts.records.get(user)
+                    if record is not None and not self.embedded.accounts.exists("dave"):
+                        self._change_account(requests.ChangeAccount("dave", record, user))
+                case "catch up", number:
+                    self.nodes[number].catch_up()
+                case "pass", microseconds:
+                    self.log.stamp += microseconds
+                case "rebuild", number:
+                    self._rebuild(self.nodes[number])
+                case _:
+                    pass
+        for node in self.nodes:
+            node.catch_up()
+
+    def _log_in(self, user: str, node: Node, host: str) -> None:
+        shared, alone = Client(), Client()
+        embedded = self.embedded.hub.log_in(user, alone, ["/join"], host)
+        session = node.hub.log_in(user, shared, ["/join"], host)
+        assert (session is None) == (embedded is None)
+        self.pairs.append((shared, alone))
+        if session is not None and embedded is not None:
+            self.clients.append((node, session, embedded))
+
+    def _call(self, slot: int, name: str, values: Any, named: Any) -> None:
+        # The newest clients first: older ones have been logged out, as a rule.
+        node, session, embedded = self.clients[-1 - slot % len(self.clients)]
+        node.catch_up()
+        assert session.ended.is_set() == embedded.ended.is_set()
+        expected = getattr(self.embedded.hub, name)(embedded, *values, **named)
+        result = getattr(node.hub, name)(session, *values, **named)
+        if name not in ("publish", "send_private", "announce"):
+            assert result == expected
+
+    def _change_account(self, change: requests.ChangeAccount) -> None:
+        self.embedded.change_account(change)
+        self.log.append(change)
+
+    def _rebuild(self, node: Node) -> None:
+        """Replace the state by an older snapshot, and apply what is behind it silently."""
+        node.catch_up()
+        self.snapshots.append((node.state(), node.read))
+        node.rebuild(*self.snapshots[len(self.snapshots) // 2])
+
+    def check(self) -> None:
+        states = [node.state() for node in self.nodes]
+        assert states[1:] == states[:-1]
+        records = [node.flat_records() for node in self.nodes]
+        assert records[1:] == records[:-1]
+        for shared, alone in self.pairs:
+            assert shared.lines == alone.lines
+
+
+@settings(max_examples=250, deadline=None)
+@given(STEPS)
+def test_clients_of_three_nodes_read_what_they_read_from_one_server(
+    steps: list[tuple[Any, ...]],
+) -> None:
+    chat = Chat()
+    chat.run(steps)
+    chat.check()
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS)
+def test_history_of_each_node_is_that_of_one_server(steps: list[tuple[Any, ...]]) -> None:
+    chat = Chat()
+    chat.run(steps)
+    assert chat.nodes[0].flat_records() == chat.embedded.records
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, st.integers(0, 40))
+def test_snapshot_and_rest_of_the_log_give_the_state_of_the_whole_log(
+    steps: list[tuple[Any, ...]], place: int
+) -> None:
+    chat = Chat()
+    chat.run(steps)
+    half, new = Node(chat.log, "half", USERS), Node(chat.log, "new", ())
+    place = min(place, len(chat.log.entries))
+    for entry in chat.log.entries[:place]:
+        half.apply(entry)
+    new.rebuild(half.state(), place)
+    assert new.state() == chat.nodes[0].state()
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, st.lists(st.integers(0, 40), max_size=5))
+def test_entries_that_are_sent_again_change_nothing(
+    steps: list[tuple[Any, ...]], places: list[int]
+) -> None:
+    chat = Chat()
+    chat.run(steps)
+    before = chat.nodes[0].state()
+    for place in places:
+        if place < len(chat.log.entries) and (entry := chat.log.entries[place]).node:
+            chat.log.stamp += 1
+            chat.log.entries.append(
+                replace(entry, stamp=chat.log.stamp, first_stamp=entry.stamp, room="lobby")
+            )
+    for node in chat.nodes:
+        node.catch_up()
+    assert chat.nodes[0].state() == before
+    chat.check()
