@@ -359,7 +359,10 @@ class LogReader:
             entry = decode_entry(raw, self._outgoing.request_of(number) if is_own else None).entry
             if isinstance(entry.request, requests.Publish):
                 last = stamp + len(entry.request.texts) - 1
-            if not node or number > place.applied.get(node, 0):
+            is_new = not node or number > place.applied.get(node, 0)
+            # A snapshot of another server may contain what was not shown here yet. The replica then
+            # emits it and leaves the state as it is.
+            if is_new or number > self._emitted.get(node, 0):
                 result = self._apply_new(entry)
                 if is_own:
                     self._outgoing.note_room(number)
@@ -378,7 +381,8 @@ class LogReader:
     def _apply_new(self, entry: requests.Entry) -> Any:
         node, number = entry.node, entry.number
         if node:
-            self._place.applied[node] = number
+            applied = self._place.applied
+            applied[node] = max(number, applied.get(node, 0))
             self._alive.add(node)
             is_silent = number <= self._emitted.get(node, 0)
             if not is_silent:

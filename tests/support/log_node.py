@@ -69,6 +69,8 @@ class SmallReplica:
     """The state: generation and node, by user."""
     texts: list[str] = field(default_factory=list)
     """The state: `author text` in the order of the log."""
+    applied: dict[str, int] = field(default_factory=dict)
+    """The state: the newest number of each node."""
     emitted: list[str] = field(default_factory=list)
     """What users of this server have read."""
     own: dict[tuple[str, int], Session[str]] = field(default_factory=dict)
@@ -76,7 +78,14 @@ class SmallReplica:
 
     def apply(self, entry: requests.Entry, *, is_silent: bool = False) -> Any:
         request, user = entry.request, entry.user
+        is_known = bool(entry.node) and entry.number <= self.applied.get(entry.node, 0)
+        if entry.node and not is_known:
+            self.applied[entry.node] = entry.number
         match request:
+            case requests.Publish() if is_known:
+                self.emitted += [f"{user} {text}" for text in request.texts if not is_silent]
+            case _ if is_known:
+                pass
             case requests.LogIn():
                 return self._log_in(entry, request, is_silent)
             case requests.RestoreSession():
@@ -124,7 +133,8 @@ class SmallReplica:
             session.ended.set()
 
     def snapshot(self, stamp: int) -> requests.Snapshot:
-        return requests.Snapshot(stamp, {"sessions": self.sessions, "texts": self.texts})
+        state = {"sessions": self.sessions, "texts": self.texts, "applied": self.applied}
+        return requests.Snapshot(stamp, state)
 
     def restore(self, snapshot: requests.Snapshot) -> None:
         self.sessions = {
@@ -132,6 +142,7 @@ class SmallReplica:
             for user, (generation, node) in snapshot.state["sessions"].items()
         }
         self.texts = list(snapshot.state["texts"])
+        self.applied = dict(snapshot.state["applied"])
 
     def local_sessions(self) -> list[tuple[int, requests.RestoreSession]]:
         return [
