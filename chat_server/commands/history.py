@@ -179,7 +179,16 @@ def erase(context: CommandContext, arguments: tuple[str, ...]) -> None:
         context.reject(RejectReason.OPERATORS_ONLY, "/erase <user>")
         return
     context.batch.flush()
-    count, author = _erase(context.history, context, stamp, author)
+    if context.hub.is_shared:
+        record = context.hub.erase(
+            context.session, stamp or 0, author or "", is_operator=context.is_operator
+        )
+        if record is None:
+            return
+        erasure = context.history.erased(record)
+        count, author = erasure.count, erasure.author
+    else:
+        count, author = _erase(context.history, context, stamp, author)
     if not count:
         context.reject(RejectReason.NOTHING_TO_ERASE, word)
         return

@@ -26,7 +26,7 @@ from chat_server.core import decisions, requests
 from chat_server.core.backplane import AccountTable, Backplane, BanTable
 from chat_server.core.embedded_backplane import EmbeddedBackplane
 from chat_server.core.presence import PresenceLimit
-from chat_server.core.records import Record, SavedState
+from chat_server.core.records import MessagesErased, Record, SavedState
 from chat_server.core.replica import BanResult, HubReplica
 from chat_server.core.rooms import ReadingPosition, Session, reading_position
 from chat_server.core.state import HubState
@@ -280,11 +280,14 @@ class Hub(HubReplica[ReceiverT]):
 
     def erase(
         self, session: Session[ReceiverT], stamp: int, author: str, *, is_operator: bool
-    ) -> bool | None:
-        """Let the history of every server erase a message, or all by an author."""
+    ) -> MessagesErased | None:
+        """Let the history of every server erase a message, or all by `author` if that is given.
+
+        Return the record, which the history of this server fills in. None: the session has ended.
+        """
         request = requests.Erase(stamp, author, is_operator)
-        erased: bool | None = self._backplane.submit(request, session)
-        return erased
+        record: MessagesErased | None = self._backplane.submit(request, session)
+        return record
 
     # Rooms
 

@@ -426,11 +426,16 @@ class HubReplica(Generic[ReceiverT]):
             return self._bans.unban_account(request.user, place.seconds)
         return self._bans.unban_address(request.address, place.seconds)
 
-    def _erase(self, request: requests.Erase, session: Session[ReceiverT], _: Place) -> bool:
-        if self._record is not None:
-            stamp = 0 if request.author else request.stamp
-            self._record(MessagesErased(stamp, request.author, session.user, request.is_operator))
-        return True
+    def _erase(
+        self, request: requests.Erase, session: Session[ReceiverT], _: Place
+    ) -> MessagesErased | None:
+        """Record the erasure: every server's history erases at this place, if the user may."""
+        if self._record is None:
+            return None
+        stamp = 0 if request.author else request.stamp
+        record = MessagesErased(stamp, request.author, session.user, request.is_operator)
+        self._record(record)
+        return record
 
     def _change_account(
         self, request: requests.ChangeAccount, _: Session[ReceiverT] | None, place: Place

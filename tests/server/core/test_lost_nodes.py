@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.core import Session, requests
+from chat_server.core.records import MessagesErased
 from chat_server.core.values import EndCause, EndNotice
 from tests.server.core.shared_log import Client, Log, Node
 
@@ -227,6 +228,14 @@ def test_session_of_another_node_takes_no_place_here(chat: TwoNodes) -> None:
     assert chat.first.hub.has_session("alice")
     assert not chat.first.hub.has_session("bob")
     assert chat.first.hub.sizes() == (2, 1)
+
+
+def test_every_node_records_an_erasure(chat: TwoNodes) -> None:
+    record = chat.first.hub.erase(chat.alice, 5, "", is_operator=False)
+    chat.catch_up()
+    assert record == MessagesErased(5, "", "alice", False)
+    for node in (chat.first, chat.second):
+        assert node.flat_records()[-1] == record
 
 
 STATE_PROGRAM = """
