@@ -1,4 +1,4 @@
-"""Replays every transcript of docs/protocol.md against the real server.
+"""Replays every transcript of docs/protocol.md against the real server, and against several.
 
 A block fenced as `transcript` starts with a new server. In it, the connection `alice` sends
 `alice> line`. It is opened when it is first mentioned. `alice< line` is exactly the next line that
@@ -17,14 +17,20 @@ At the end of a block no connection has a line left to read.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from ipaddress import ip_network
+from itertools import cycle
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
 from chat_server.accounts.demo import DEMO_NAMES, DEMO_PASSWORD
 from tests.support.accounts import cheap_hash
+from tests.support.cluster import Cluster, StartCluster
 from tests.support.project import PROJECT
+from tests.support.redis_server import StartHaProxy, chat_proxy_config
 from tests.support.running_server import RunningServer, StartServer
 from tests.support.wire_client import WireClient
 
@@ -45,11 +51,48 @@ def transcripts() -> Iterator[object]:
         yield pytest.param(block[1].splitlines(), id=f"line-{number}")
 
 
-class TranscriptRunner:
-    """The connections of one transcript, by the name of the user."""
+class Servers(Protocol):
+    """One server, or several that are one chat."""
+
+    def connect(self) -> WireClient:
+        """Connect the next client."""
+
+    def wait_for_each_other(self) -> None:
+        """Wait until what one server has replied is true on all of them."""
+
+
+class OneServer:
+    """A server without others."""
 
     def __init__(self, server: RunningServer) -> None:
         self._server = server
+
+    def connect(self) -> WireClient:
+        return self._server.connect()
+
+    def wait_for_each_other(self) -> None:
+        pass
+
+
+class Nodes:
+    """Servers over Redis. Each client is on another one than the client before it."""
+
+    def __init__(self, cluster: Cluster, ports: Sequence[int]) -> None:
+        self._cluster = cluster
+        self._ports = cycle(ports)
+
+    def connect(self) -> WireClient:
+        return self._cluster.connect(next(self._ports))
+
+    def wait_for_each_other(self) -> None:
+        self._cluster.until_same_state()
+
+
+class TranscriptRunner:
+    """The connections of one transcript, by the name of the user."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
         self._connections: dict[str, WireClient] = {}
         self._in_session: set[str] = set()
         self._stamps: dict[str, str] = {}
@@ -57,7 +100,7 @@ class TranscriptRunner:
 
     def __getitem__(self, name: str) -> WireClient:
         if name not in self._connections:
-            self._connections[name] = self._server.connect()
+            self._connections[name] = self._servers.connect()
         return self._connections[name]
 
     def log_in(self, name: str) -> None:
@@ -65,6 +108,11 @@ class TranscriptRunner:
         self[name].send(f"LOGIN {name} {DEMO_PASSWORD}")
         self.expect(name, "[SERVER] Login successful")
         self[name].expect_match(r"\[SERVER\] Available commands: .*")
+
+    def send(self, name: str, line: str, end: str) -> None:
+        """Send a line, once everything that was read is true on all servers."""
+        self._servers.wait_for_each_other()
+        self[name].send_raw(f"{self.with_stamps(line)}{end}".encode())
 
     def expect(self, name: str, line: str) -> None:
         """Read one line and compare it with the line in the document."""
@@ -96,21 +144,58 @@ class TranscriptRunner:
         The lines of all sessions are processed first, so that their effects have arrived.
         """
         in_session = sorted(self._in_session)
-        for name in (*in_session, *(names or in_session)):
+        for name in in_session:
+            self[name].expect_silence()
+        self._servers.wait_for_each_other()
+        for name in names or in_session:
             self[name].expect_silence()
 
 
-@pytest.fixture
-def runner(
-    start_server: StartServer, tmp_path: Path, request: pytest.FixtureRequest
-) -> TranscriptRunner:
-    """Return a runner without connections, for a new server with the demo accounts."""
+def start_alone(request: pytest.FixtureRequest, settings: dict[str, Any]) -> Servers:
+    """Start one server without Redis."""
+    start_server: StartServer = request.getfixturevalue("start_server")
+    return OneServer(start_server(**settings))
+
+
+def start_nodes(number: int, request: pytest.FixtureRequest, settings: dict[str, Any]) -> Servers:
+    """Start so many servers over one Redis."""
+    start_cluster: StartCluster = request.getfixturevalue("start_cluster")
+    cluster = start_cluster(number, has_history=settings.pop("history") is not None, **settings)
+    return Nodes(cluster, cluster.ports)
+
+
+def start_behind_haproxy(request: pytest.FixtureRequest, settings: dict[str, Any]) -> Servers:
+    """Start two servers behind a load balancer, which spreads the clients over them.
+
+    It names the address of each client by the PROXY protocol.
+    """
+    start_cluster: StartCluster = request.getfixturevalue("start_cluster")
+    start_haproxy: StartHaProxy = request.getfixturevalue("start_haproxy")
+    has_history = settings.pop("history") is not None
+    trusted = (ip_network("127.0.0.0/8"),)
+    cluster = start_cluster(2, has_history=has_history, trusted_proxies=trusted, **settings)
+    config = chat_proxy_config(cluster.ports, server_options="send-proxy-v2")
+    return Nodes(cluster, [start_haproxy(config).port])
+
+
+STARTS: dict[str, Callable[[pytest.FixtureRequest, dict[str, Any]], Servers]] = {
+    "alone": start_alone,
+    "one-node": partial(start_nodes, 1),
+    "two-nodes": partial(start_nodes, 2),
+    "behind-haproxy": start_behind_haproxy,
+}
+
+
+@pytest.fixture(params=STARTS)
+def runner(tmp_path: Path, request: pytest.FixtureRequest) -> TranscriptRunner:
+    """Return a runner without connections, for new servers with the demo accounts."""
     lines: list[str] = request.getfixturevalue("lines")
     operators = frozenset(match["name"] for line in lines if (match := OPERATOR.fullmatch(line)))
     users = tmp_path / "demo.json"
     users.write_text(json.dumps(dict.fromkeys(DEMO_NAMES, cheap_hash(DEMO_PASSWORD))))
     history = None if NO_HISTORY in lines else tmp_path / "demo.history.db"
-    return TranscriptRunner(start_server(users=users, operators=operators, history=history))
+    settings = {"users": users, "operators": operators, "history": history}
+    return TranscriptRunner(STARTS[request.param](request, settings))
 
 
 @pytest.mark.parametrize("lines", list(transcripts()))
@@ -131,7 +216,7 @@ def test_server_follows_protocol_transcript(lines: list[str], runner: Transcript
                 runner[name].send_eof()
             case ">", _:
                 end = "" if following == f"{name}> (end of input)" else "\n"
-                runner[name].send_raw(f"{runner.with_stamps(text)}{end}".encode())
+                runner.send(name, text, end)
             case _, "(nothing)":
                 runner.expect_nothing(name)
             case _:

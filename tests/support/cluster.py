@@ -9,15 +9,16 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.request import urlopen
 
 import pytest
 
 from chat_server.config import Config, Tuning
 from tests.support.accounts import PEOPLE, write_accounts_file
-from tests.support.cluster_oracles import state_differences
+from tests.support.cluster_oracles import log_faults, state_differences
 from tests.support.node_program import read_state, replicated_state
 from tests.support.redis_proxy import RedisProxy
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, free_port
 from tests.support.running_server import TUNING_FIELDS, RunningServer
 from tests.support.server_program import ServerProgram
 from tests.support.wait_until import until
@@ -36,7 +37,7 @@ SHORT_TIMES: Final[Mapping[str, float]] = {
 
 OPTIONS: Final = (
     *("rate", "node", "redis", "redis_password_file", "redis_ca", "history", "login_failures"),
-    "log_level",
+    *("log_level", "metrics"),
 )
 """Fields of `Config` that a node in a process of its own is given as options."""
 
@@ -107,6 +108,7 @@ class ProgramNode:
     def __init__(self, name: str, config: Config, folder: Path) -> None:
         """`folder`: for its socket. Its path is short."""
         self.name = name
+        self.metrics_port = config.metrics
         self._socket = folder / f"{name}.sock"
         self.is_killed = False
         self.boot = 1
@@ -140,6 +142,14 @@ class ProgramNode:
     def stop(self) -> None:
         if not self.is_killed:
             self.program.stop()
+
+    def is_healthy(self) -> bool:
+        """Return what `/healthz` says."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.metrics_port}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """End it by SIGKILL."""
@@ -184,11 +194,13 @@ class Cluster:
         has_history: bool = True,
         redis_user: str = "",
         redis_url: str = "",
+        has_metrics: bool = False,
         **settings: Any,
     ) -> None:
         """Start the nodes. `folder` exists. `settings`: fields of `Config` or of `Tuning`.
 
-        `redis_url`: for all nodes, which then use no proxy.
+        `redis_url`: for all nodes, which then use no proxy. `has_metrics`: in
+        processes only.
         """
         self.redis = redis
         self._files = tempfile.TemporaryDirectory(prefix="cluster-", dir="/tmp")
@@ -217,6 +229,7 @@ class Cluster:
                     "history": folder / f"{name}.db" if has_history else None,
                     "redis": redis_url or f"{scheme}://{login}127.0.0.1:{proxy.port}",
                     "node": name,
+                    "metrics": free_port() if has_metrics else None,
                 }
                 config = replace(base, **{**own, **settings})
                 self.nodes.append(
@@ -270,6 +283,11 @@ class Cluster:
             "all nodes have the same state",
             lambda: "\n".join(state_differences(self.states())),
         )
+
+    def log_faults(self) -> list[str]:
+        """Return what is wrong with the log in Redis."""
+        entries = self.redis.command("XRANGE", "{lobby}:log", "-", "+")
+        return log_faults([fields for _, fields in entries])
 
     def close(self) -> None:
         """Close the clients, stop the nodes and remove their files."""

@@ -129,3 +129,21 @@ def _differences(one: object, other: object, place: str) -> Iterator[str]:
                 yield from _differences(one[key], other[key], f"{place}.{key}")
     elif one != other:
         yield f"{place}: {one!r} and {other!r}"
+
+
+def log_faults(entries: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return what is wrong with the entries of the log: each is counted, and each number is once.
+
+    The numbers of a node may have gaps: the script uses up that of an entry that it rejects.
+    """
+    faults = []
+    newest: dict[str, int] = {}
+    for before, entry in pairwise(entries):
+        if int(entry["n"]) != int(before["n"]) + 1:
+            faults.append(f"entry {entry['n']} comes after {before['n']}")
+    for entry in entries:
+        node, number = entry["o"], int(entry["s"])
+        if node and number <= newest.get(node, 0):
+            faults.append(f"entry {entry['n']} is number {number} of {node} after {newest[node]}")
+        newest[node] = number
+    return faults
