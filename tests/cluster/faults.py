@@ -46,9 +46,10 @@ class FaultRun:
 
     def until_notified(self, notice: str) -> None:
         """Work until every client has read a notice as its last one."""
+        line = f"[SERVER] {notice}"
         self.load.work_until(
-            lambda: all(each.lines[-1] == notice for each in self.load.clients),
-            f"all clients have read {notice!r}",
+            lambda: all(each.lines[-1] == line for each in self.load.clients),
+            f"all clients have read {line!r}",
         )
 
 

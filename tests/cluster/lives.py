@@ -231,6 +231,7 @@ class Lives:
 
     def _compare(self) -> None:
         self._cluster.until_same_state()
+        self.ledger.faults += self._cluster.log_faults()
         kept = []
         for number in range(len(self._nodes)):
             client = self._cluster.log_in(number, READER)

@@ -68,10 +68,11 @@ class Load:
         """Clients that were removed. What they have sent counts, what they have read does not."""
         self._pause = 1 / per_second
         self._next = time.monotonic()
-        self.is_publishing = True
+        self.is_publishing = False
         for number, user in enumerate(users):
             self.add(LoadClient(ports[number % len(ports)], user))
         self.work_until(lambda: all(each.is_ready for each in self.clients), "all are in the room")
+        self.is_publishing = True
 
     def add(self, client: LoadClient) -> LoadClient:
         """Serve this client from now on."""

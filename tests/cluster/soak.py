@@ -56,6 +56,7 @@ class Soak:
             load.drain()
             found = load.faults(is_one_order=fault not in REORDERING)
             cluster.until_same_state()
+            found += cluster.log_faults()
             if run.catch_up_seconds and max(run.catch_up_seconds) > CATCH_UP_SECONDS:
                 found.append(f"the last message came after {max(run.catch_up_seconds):.2f} s")
             self.faults += [f"{fault.__name__}: {each}" for each in found]

@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.cluster_oracles import Message, ReadLog, SentLog, find_faults, state_differences
+from tests.support.cluster_oracles import (
+    Message,
+    ReadLog,
+    SentLog,
+    find_faults,
+    log_faults,
+    state_differences,
+)
 
 SENT = [SentLog("alice", 1, 3), SentLog("bob", 2, 2, is_complete=False), SentLog("bob", 3, 1)]
 READ = [
@@ -86,3 +93,19 @@ def test_oracle_names_where_states_differ() -> None:
         "a and b differ at state.sessions.alice: 'a' and 'b'",
         "a and b differ at state.stamp: only one has it",
     ]
+
+
+LOG = [
+    {"n": "7", "o": "a:1", "s": "1"},
+    {"n": "8", "o": "b:1", "s": "1"},
+    {"n": "9", "o": "", "s": "0"},
+    {"n": "10", "o": "", "s": "0"},
+    {"n": "11", "o": "a:1", "s": "3"},
+]
+
+
+def test_log_oracle_accepts_gaps_in_the_numbers_of_a_node_only() -> None:
+    assert not log_faults(LOG)
+    assert log_faults([*LOG, {"n": "12", "o": "b:1", "s": "1"}])
+    assert log_faults([*LOG, {"n": "13", "o": "b:1", "s": "2"}])
+    assert log_faults([LOG[1], LOG[0]])
