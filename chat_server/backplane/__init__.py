@@ -6,6 +6,7 @@ Import this package on demand: it loads the library for Redis, which may not be 
 from chat_server.backplane.account_editor import AccountEditor, open_account_editor
 from chat_server.backplane.log_events import BackplaneError, LogEvents, LogMeasures
 from chat_server.backplane.redis_backplane import RedisBackplane
+from chat_server.backplane.redis_probe import RedisReport, probe_redis
 from chat_server.backplane.redis_settings import (
     PASSWORD_VARIABLE,
     RedisSettings,
@@ -21,9 +22,11 @@ __all__ = [
     "LogEvents",
     "LogMeasures",
     "RedisBackplane",
+    "RedisReport",
     "RedisSettings",
     "RedisSettingsError",
     "RedisUrl",
     "open_account_editor",
     "parse_redis_url",
+    "probe_redis",
 ]

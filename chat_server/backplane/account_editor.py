@@ -39,13 +39,14 @@ class AccountEditor:
 
     def read(self) -> dict[str, requests.AccountRecord]:
         """Return all accounts."""
-        epoch, form = self._connection.command("HMGET", STATE, "epoch", "form")
-        if epoch is None:
+        flat = self._connection.command("HGETALL", STATE)
+        state = dict(zip(flat[::2], flat[1::2], strict=True))
+        if b"epoch" not in state:
             raise BackplaneError(
                 "Redis holds no accounts yet: the first server that starts with it imports its"
                 " users file; start one, or edit that file with --users FILE"
             )
-        if form != FORM.encode():
+        if state.get(b"form") != FORM.encode():
             raise BackplaneError(
                 "the servers have another version, whose accounts this program cannot change; use"
                 " the program of their version"

@@ -15,9 +15,10 @@ from chat_server.cli.config_file import (
     option_origin,
     settings_by_key,
 )
+from chat_server.cli.findings import Finding, Severity
 from chat_server.cli.host_limits import raise_file_limit
 from chat_server.cli.options import build_config, server_options
-from chat_server.cli.preflight import CHECKS, Finding, Severity
+from chat_server.cli.preflight import CHECKS
 from chat_server.escape import one_line
 
 

@@ -12,19 +12,21 @@ import socket
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from chat_server.accounts import (
     Accounts,
     UsersFileError,
     default_workers,
+    demo_password_problem,
     exposure_problems,
     read_accounts,
 )
 from chat_server.addresses import LOOPBACK
+from chat_server.cli.findings import Finding, Severity
 from chat_server.cli.host_limits import memory_limit, thread_limit
+from chat_server.cli.redis_check import check_redis
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 from chat_server.escape import one_line, quoted
 from chat_server.history import (
@@ -53,6 +55,9 @@ _BASE_THREADS: Final = 8
 """Threads in addition to clients and hashing: main, thread dump, acceptor, flusher, presence,
 history, unread, and one to spare."""
 
+_LOG_THREADS: Final = 2
+"""Threads that write and read the log of several servers."""
+
 _BASE_BYTES: Final = 45 * 2**20
 """Memory of a server without a client."""
 
@@ -64,26 +69,6 @@ _INPUT_BYTES: Final = 256 * 2**10
 
 _WIDE_PREFIX_LENGTH: Final = {4: 8, 6: 32}
 """A trusted network with a shorter prefix contains a large part of the internet."""
-
-
-class Severity(Enum):
-    """The severity of a finding."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """A start would work, but the operator should know."""
-    ERROR = "error"
-    """A start would fail."""
-
-
-class Finding(NamedTuple):
-    """One line of the report."""
-
-    severity: Severity
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.severity.value:<8} {one_line(self.text)}"
 
 
 def check_listening(config: Config) -> Iterator[Finding]:
@@ -248,6 +233,24 @@ def check_config_file(config: Config) -> Iterator[Finding]:
             yield Finding(_exposure_severity(config), f"configuration file {problem}")
 
 
+def check_accounts(config: Config) -> Iterator[Finding]:
+    """Check the accounts, and that every operator has one."""
+    if config.redis is None:
+        yield from check_users(config)
+        yield from check_operators(config)
+        return
+    accounts: list[Accounts] = []
+    yield from check_redis(config, accounts.append)
+    if not accounts:  # the first server imports the users file
+        yield from check_users(config)
+        yield from check_operators(config)
+        return
+    problem = demo_password_problem(accounts[0])
+    if problem is not None:
+        yield Finding(_exposure_severity(config), f"the accounts in Redis: {problem}")
+    yield from _operators_without_account(config, accounts[0])
+
+
 def check_users(config: Config) -> Iterator[Finding]:
     """Check that the users file is usable, and which other users can read it."""
     path = one_line(str(config.users))
@@ -327,6 +330,10 @@ def check_operators(config: Config) -> Iterator[Finding]:
         accounts: Accounts = read_accounts(config.users)
     except UsersFileError:
         return  # reported by check_users
+    yield from _operators_without_account(config, accounts)
+
+
+def _operators_without_account(config: Config, accounts: Accounts) -> Iterator[Finding]:
     for name in sorted(config.operators):
         if name not in accounts:
             yield Finding(Severity.WARNING, f"operator {quoted(name)} has no account")
@@ -398,6 +405,7 @@ def check_threads(config: Config) -> Iterator[Finding]:
     """Check that every client can have a thread."""
     maximum = thread_limit()
     needed = config.max_clients + default_workers() + _BASE_THREADS
+    needed += 0 if config.redis is None else _LOG_THREADS
     if maximum is None or needed <= maximum.value:
         limit = "unknown" if maximum is None else f"{maximum.value}, set by {maximum.source}"
         yield Finding(Severity.OK, f"{needed} threads at most; the limit is {limit}")
@@ -436,9 +444,8 @@ CHECKS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     check_user,
     check_config_file,
     check_certificate,
-    check_users,
+    check_accounts,
     check_history,
-    check_operators,
     check_trusted,
     check_places,
     check_open_files,

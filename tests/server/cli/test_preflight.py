@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from chat_server.cli import host_limits, preflight
+from chat_server.cli.findings import Finding, Severity
 from chat_server.cli.host_limits import (
     ResourceLimit,
     memory_limit,
     raise_file_limit,
     thread_limit,
 )
-from chat_server.cli.preflight import Finding, Severity, check_memory, check_places, check_threads
+from chat_server.cli.preflight import check_memory, check_places, check_threads
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config, clients_within_file_limit
 
 
