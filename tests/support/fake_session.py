@@ -36,6 +36,12 @@ class FakeSession(ChatSession):
         self._account: Account | None = None
         self._address = ("", 0)
 
+    def set_servers(self, *addresses: Address) -> None:
+        """Be signed in to a chat with these servers, and use the first one."""
+        (host, port), *others = addresses
+        self._account = Account(host, port, "alice", "secret", others=tuple(others))
+        self._address = addresses[0]
+
     def use_server(self, address: Address) -> None:
         self.calls.append(("use_server", address))
 

@@ -122,7 +122,11 @@ _SYMBOLS: Final = (
     ("dev 3 @1", "three unread messages in dev; one of them mentions you"),
     ("a dimmed room", "it is empty, and stays in the list because you were there"),
     (MUTED, "a muted room: no bell, no count in the title"),
-    ("sending…", "the server has not confirmed the message yet"),
+    (
+        "sending…",
+        "the server has not confirmed the message yet. While it is disconnected from the other "
+        "servers of the chat, the message waits there",
+    ),
     ("kept until …", "a private message that the server keeps while the person is away"),
     ("!", "not confirmed: the connection was lost, and it may have arrived"),
     (CURSOR_SIGN, "the chosen message in the log"),

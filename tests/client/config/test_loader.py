@@ -124,6 +124,14 @@ def test_config_example_is_valid_and_changes_nothing(tmp_path: Path) -> None:
         ("[profiles.w]\nuser='al'\nserver='h:x'", ["line 3", 'server can\'t be "h:x"']),
         ("[profiles.w]\nuser='a b'\nserver='h'", ["line 2", 'user can\'t be "a b"']),
         ("[profiles.w]\nuser='a'\nserver='h'\nroon='x'", ["line 4", "Did you mean room"]),
+        (
+            "[profiles.w]\nuser='a'\nserver='h'\nservers=['h', 'i']",
+            ["line 4", "server and servers can't be used together"],
+        ),
+        ("[profiles.w]\nuser='a'\nservers=[]", ["line 3", "servers can't be []", "chat2."]),
+        ("[profiles.w]\nuser='a'\nservers=['h:x']", ["line 3", "servers can't be"]),
+        ("[profiles.w]\nuser='a'\nservers='h'", ["line 3", 'servers can\'t be "h"']),
+        ("[profiles.w]\nuser='a'\nservers=['h', 'H:9001']", ["line 3", "a server twice"]),
         ("[themes.w]\naccent='red'", ["line 2", 'accent = "#e9b25f"']),
         ("[themes.lobby-dark]\n", ["line 1", "Choose another name"]),
         ("[themes.w]\nbase='w'", ["line 2", "lobby-light"]),
@@ -307,3 +315,19 @@ def test_password_command_that_prints_no_utf8_is_an_error() -> None:
     profile = Profile("work", "h", 9001, "alice", password_command=("printf", "caf\\351"))
     with pytest.raises(PasswordError, match="password_command printed bytes that are not UTF-8"):
         profile.password()
+
+
+def test_profile_lists_several_servers_of_one_chat(tmp_path: Path) -> None:
+    text = "[profiles.w]\nuser='al'\nservers=['chat1:9100', 'chat2', '[::1]:7', '::2']\n"
+    (profile,) = read(tmp_path, text).profiles
+    assert (profile.host, profile.port) == ("chat1", 9100)
+    assert profile.others == (("chat2", 9001), ("::1", 7), ("::2", 9001))
+    assert profile.keyring_entry == "al@chat1:9100"
+    (plain,) = read(tmp_path, f"{text}plaintext=true").profiles
+    assert plain.others[0] == ("chat2", 9000)
+
+
+def test_profile_with_one_entry_in_servers_is_a_profile_with_a_server(tmp_path: Path) -> None:
+    (several,) = read(tmp_path, "[profiles.w]\nuser='al'\nservers=['h']").profiles
+    (single,) = read(tmp_path, "[profiles.w]\nuser='al'\nserver='h'").profiles
+    assert several == single

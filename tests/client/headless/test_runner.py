@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chat_server.wire import replies
 from chat_tui.headless.exit_code import ExitCode
 from chat_tui.headless.interactive import MAX_PENDING, InteractiveJob
 from chat_tui.headless.line_io import LineProblem, LineReader
@@ -318,3 +319,74 @@ def test_tail_job_ends_if_a_name_is_unknown(
         client.send("[SERVER] Subscribed to bob", "[ERROR] No such user: carool")
         assert result.result(WAIT_TIMEOUT) is ExitCode.USAGE
     assert headless.log_lines == ["the server has no user carool. Correct the name of --from"]
+
+
+LOST, BACK = replies.SERVERS_DISCONNECTED, replies.SERVERS_CONNECTED
+
+
+def test_send_job_waits_until_the_servers_are_connected_again(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    with headless.running(headless.send_job("deployed")) as result:
+        client = server.accept_login("ops")
+        client.expect("deployed", "/quit")
+        client.send(f"[SERVER] {LOST}")
+        headless.until_logged(LOST)
+        client.send(f"[SERVER] {BACK}", f"{ECHO}deployed", "[SERVER] Goodbye")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.DONE
+    assert headless.log_lines == [LOST, BACK]
+    assert headless.output == []
+
+
+def test_send_job_says_what_is_uncertain_if_the_servers_stay_disconnected(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    lines = LineReader.from_text("one\ntwo")
+    job = SendJob(headless.runner, headless.account, "ops", lines, delivery_timeout=0.05)
+    with headless.running(job.run) as result:
+        client = server.accept_login("ops")
+        client.expect("one", "two", "/quit")
+        client.send(f"{ECHO}one", f"[SERVER] {LOST}")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.UNCONFIRMED
+    assert "the servers still cannot reach each other" in headless.log_lines
+    assert "1 of 2 lines are confirmed. The others may or may not have arrived" in headless.log_text
+
+
+def test_send_job_ends_without_connection_if_the_servers_accept_no_login(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    with headless.running(headless.send_job("deployed")) as result:
+        client = server.accept()
+        client.send(f"[SERVER] {replies.LOGIN_PROMPT}", f"[ERROR] {replies.SERVERS_UNREACHABLE}")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.NO_CONNECTION
+    assert replies.SERVERS_UNREACHABLE in headless.log_text
+
+
+def test_tail_job_reports_disconnected_servers_on_standard_error(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    tail = TailJob(headless.runner, headless.account, "ops", TailOptions(frozenset({"bob"})))
+    with headless.running(tail.run) as result:
+        client = server.accept_login("ops")
+        client.send(f"[SERVER] {LOST}", f"[SERVER] {BACK}")
+        client.send("[SERVER] Logged out due to new login")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.REJECTED
+    assert headless.output == []
+    assert headless.log_lines[:2] == [LOST, BACK]
+
+
+def test_interactive_job_reports_disconnected_servers_on_standard_error(
+    server: ScriptedServer, headless: HeadlessHarness
+) -> None:
+    reader, writer = os.pipe()
+    with headless.running(headless.interactive_job(reader)) as result:
+        client = server.accept_login()
+        client.send(f"[SERVER] {LOST}", f"[SERVER] {BACK}")
+        headless.until_logged(BACK)
+        os.close(writer)
+        client.expect("/quit")
+        client.send("[SERVER] Goodbye")
+        assert result.result(WAIT_TIMEOUT) is ExitCode.DONE
+    os.close(reader)
+    assert not any("other servers" in line for line in headless.output)
+    assert headless.log_lines[1:] == [LOST, BACK]

@@ -23,6 +23,7 @@ from chat_tui.events import (
 )
 from chat_tui.storage.known_servers import KnownServers
 from tests.support.certificates import authority
+from tests.support.scripted_server import ScriptedServer
 from tests.support.session_harness import SessionHarness
 from tests.support.tls_server import TlsServer, accept_login, certificate, dial, fingerprint
 from tests.support.wait_until import WAIT_TIMEOUT
@@ -276,3 +277,66 @@ def test_truncated_tls_connection_is_reported_as_cut(
     harness.until_state(ConnectionState.WAITING)
     assert harness.model.connection.reason == "The connection was cut"
     assert "half a li" not in " ".join(harness.texts())
+
+
+def sign_in_to_both(harness: SessionHarness, first: TlsServer, second: TlsServer) -> None:
+    harness.session.sign_in(
+        "127.0.0.1", first.port, "alice", "secret", others=[("127.0.0.1", second.port)]
+    )
+
+
+def lose_first(harness: SessionHarness, first: TlsServer, second: TlsServer) -> None:
+    """Trust the key of the first server always, and lose it."""
+    sign_in_to_both(harness, first, second)
+    harness.run_while(lambda: (first.expect_failed_handshake(), first.expect_key_probe()))
+    harness.until_notice(KeyUnknown)
+    harness.session.trust(TrustDecision.ALWAYS)
+    accept_login(harness, first)
+    first.close()
+
+
+def test_server_of_same_chat_with_trusted_key_is_trusted_without_question(
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
+) -> None:
+    with closing(TlsServer(server.certificate)) as second:
+        lose_first(harness, server, second)
+        harness.run_while(lambda: (second.expect_failed_handshake(), second.expect_key_probe()))
+        accept_login(harness, second)
+        assert not any(isinstance(notice, KeyUnknown) for notice in harness.notices)
+        one, two = sorted(KnownServers(tmp_path).listed(), key=lambda known: known.like)
+        assert (one.server, one.like) == (f"127.0.0.1:{server.port}", "")
+        assert (two.server, two.like) == (f"127.0.0.1:{second.port}", one.server)
+        assert one.fingerprint == two.fingerprint == server.fingerprint
+
+
+def test_server_of_same_chat_with_another_key_asks_user(
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
+) -> None:
+    with closing(TlsServer()) as second:
+        lose_first(harness, server, second)
+        harness.run_while(lambda: (second.expect_failed_handshake(), second.expect_key_probe()))
+        question = harness.until_notice(KeyUnknown)
+        assert question.server == f"127.0.0.1:{second.port}"
+        assert question.fingerprint == second.fingerprint
+        assert [known.fingerprint for known in KnownServers(tmp_path).listed()] == [
+            server.fingerprint
+        ]
+
+
+def test_plaintext_server_is_rejected_if_another_server_of_the_chat_has_a_trusted_key(
+    harness: SessionHarness, server: TlsServer, tmp_path: Path
+) -> None:
+    KnownServers(tmp_path).pin("127.0.0.1", server.port, server.fingerprint)
+    server.close()
+    with closing(ScriptedServer()) as plaintext:
+        harness.session.sign_in(
+            "127.0.0.1", server.port, "alice", "secret", others=[("127.0.0.1", plaintext.port)]
+        )
+
+        def greet() -> None:
+            client = plaintext.accept()
+            client.send("[SERVER] Login using: LOGIN <username> <password>")
+            assert client.read_line() == ""  # no password
+
+        harness.run_while(greet)
+        assert "does not encrypt" in harness.until_notice(SignInFailed).reason

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_tui.storage.known_servers import KnownServers
+from chat_tui.storage.known_servers import KnownServers, KnownServersError
 from tests.support.tls_server import certificate, fingerprint
 
 
@@ -77,3 +77,31 @@ def test_pin_rejects_different_key_for_known_server(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="chat-tui trust forget h:1"):
         KnownServers(tmp_path).pin("h", 1, other)
     assert KnownServers(tmp_path).trusted("h", 1) == (one, True)
+
+
+def test_key_of_another_server_is_trusted_as_it_is_there(tmp_path: Path) -> None:
+    known = KnownServers(tmp_path)
+    pinned, once, new = (fingerprint(certificate()) for _ in range(3))
+    known.pin("one", 1, pinned)
+    known.trust_once("two", 2, once)
+    others = [("one", 1), ("two", 2)]
+    assert known.trust_like(("three", 3), others, pinned)
+    assert known.trusted("three", 3) == (pinned, True)
+    assert known.trust_like(("four", 4), others, once)
+    assert known.trusted("four", 4) == (once, False)
+    assert not known.trust_like(("five", 5), others, new)
+    assert known.trusted("five", 5) is None
+    assert [(one.server, one.like) for one in KnownServers(tmp_path).listed()] == [
+        ("one:1", ""),
+        ("three:3", "one:1"),
+    ]
+
+
+def test_pinned_key_is_never_replaced_by_that_of_another_server(tmp_path: Path) -> None:
+    known = KnownServers(tmp_path)
+    first, second = fingerprint(certificate()), fingerprint(certificate())
+    known.pin("one", 1, first)
+    known.pin("two", 2, second)
+    with pytest.raises(KnownServersError, match="another key"):
+        known.trust_like(("two", 2), [("one", 1)], first)
+    assert known.trusted("two", 2) == (second, True)
