@@ -15,10 +15,15 @@ PYTHONS ?= python3.14 python3.13 python3.12 python3.11 python3
 IS_SOUND := [ "$$(cat $(RUNTIME) 2>/dev/null)" = "$$(pwd -P)" ] && $(PYTHON) -c "" 2>/dev/null
 SOUND := $(shell $(IS_SOUND) && echo yes)
 
-.PHONY: run test soak soak-cluster check matrix coverage overview picture bench clean recreate
+.PHONY: run cluster test soak soak-cluster check matrix coverage overview picture bench clean recreate
 
 run: $(RUNTIME)  ## the full-screen client, with a local server
 	@$(PYTHON) -m chat_tui --local
+
+cluster: $(RUNTIME)  ## two servers over Redis, behind HAProxy, until Ctrl+C; needs redis-server and haproxy
+	@$(PYTHON) -c "import redis, hiredis" 2>/dev/null || \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[redis]'
+	@$(PYTHON) deploy/local_cluster.py
 
 test: $(TOOLS)  ## the whole suite, four tests at a time: tests wait half of their time
 	$(PYTHON) -m pytest -n 4 --dist worksteal
