@@ -1,0 +1,303 @@
+"""A server that is one of several: its start and stop, its health, and the accounts of all."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chat_server.accounts import UsersFileError, open_accounts
+from chat_server.cluster_node import JoinError
+from chat_server.config import Config, Tuning
+from chat_server.observability.event_log import EventLog
+from chat_server.server import ChatServer
+from tests.support.accounts import cheap_hash, write_accounts_file
+from tests.support.cluster import Cluster, LocalNode, StartCluster
+from tests.support.redis_server import RedisServer, StartRedis
+from tests.support.server_cli import run_server
+from tests.support.wait_until import until
+from tests.support.wire_client import WireClient
+
+MESSAGE = r"\[\d\d:\d\d:\d\d\] {}: {}"
+
+
+def local(cluster: Cluster, index: int) -> LocalNode:
+    node = cluster.nodes[index]
+    assert isinstance(node, LocalNode)
+    return node
+
+
+def users(cluster: Cluster, *arguments: str | Path, typed: str | None = None) -> str:
+    """Run `chat-server users` for the accounts of the cluster. Return its output."""
+    result = run_server(
+        *("--bcrypt-cost", "4", "users", "--redis", cluster.redis.url), *arguments, typed=typed
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def log_in_with(cluster: Cluster, node: int, user: str, password: str) -> WireClient:
+    client = cluster.connect(cluster.nodes[node].port)
+    client.expect("[SERVER] Login using: LOGIN <username> <password>")
+    client.send(f"LOGIN {user} {password}")
+    return client
+
+
+def test_users_of_two_servers_are_in_one_chat(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice", subscribe="bob")
+    bob = cluster.log_in(1, "bob", subscribe="alice")
+    alice.send("from one server")
+    bob.expect_match(MESSAGE.format("alice", "from one server"))
+    bob.send("to the other")
+    alice.expect_match(MESSAGE.format("bob", "to the other"))
+    assert alice.request("/who") == bob.request("/who")
+
+
+# Accounts
+
+
+def test_first_server_imports_its_users_file_and_others_need_none(
+    start_cluster: StartCluster, tmp_path: Path
+) -> None:
+    cluster = start_cluster(1)
+    log = cluster.nodes[0].log
+    assert "Imported 5 accounts of" in log
+    assert "Server node0 shares a chat over redis://127.0.0.1:" in log
+    second = start_cluster(1, users=tmp_path / "missing.json", redis=cluster.redis, node="second")
+    assert "Imported" not in second.nodes[0].log
+    second.log_in(0, "bob")
+
+
+def test_change_of_users_file_is_logged_once_and_has_no_effect(
+    start_cluster: StartCluster, tmp_path: Path
+) -> None:
+    file = write_accounts_file(tmp_path / "users.json")
+    cluster = start_cluster(1, users=file)
+    node = local(cluster, 0)
+    alice = cluster.log_in(0, "alice")
+    write_accounts_file(file, ["bob", "zoe"])
+    for _ in range(3):
+        node.running.server.reload_accounts()
+    assert node.log.count(f"{file} has changed, but the accounts are in Redis") == 1
+    assert alice.request("/rooms")
+    log_in_with(cluster, 0, "zoe", "pw-of-zoe").expect_match(r"\[ERROR\] .*")
+
+
+def test_added_and_enabled_accounts_log_in_on_all_servers(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    users(cluster, "add", "zoe", "--password-stdin", typed="pw-of-zoe\n")
+    until(lambda: has_account(cluster, 0, "zoe"), "zoe has an account")
+    until(lambda: has_account(cluster, 1, "zoe"), "zoe has an account on the other server")
+    cluster.log_in(0, "zoe")
+    cluster.log_in(1, "zoe")
+    users(cluster, "disable", "bob")
+    until(lambda: not has_account(cluster, 1, "bob"), "bob is disabled")
+    log_in_with(cluster, 1, "bob", "pw-of-bob").expect_match(r"\[ERROR\] .*")
+    users(cluster, "enable", "bob")
+    until(lambda: has_account(cluster, 1, "bob"), "bob is enabled")
+    cluster.log_in(1, "bob")
+
+
+def has_account(cluster: Cluster, node: int, user: str) -> bool:
+    return local(cluster, node).running.server._accounts.is_active(user)
+
+
+@pytest.mark.parametrize(
+    ("change", "how"),
+    [
+        (("remove", "bob"), "removed"),
+        (("rename", "bob", "bobby"), "removed"),
+        (("disable", "bob"), "disabled"),
+    ],
+)
+def test_session_ends_with_its_account_on_any_server(
+    start_cluster: StartCluster, change: tuple[str, ...], how: str
+) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice")
+    bob = cluster.log_in(1, "bob")
+    users(cluster, *change)
+    bob.expect(f"[SERVER] Logged out: this account was {how}")
+    assert bob.read_line() is None
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
+    for index in range(2):
+        local(cluster, index).running.server.reload_accounts()
+    assert f"User 'bob' logged out: account {how}" in cluster.nodes[1].log
+    assert "logged out: account" not in cluster.nodes[0].log
+    cluster.until_same_state()
+
+
+def test_password_change_holds_on_all_servers(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice")
+    assert alice.request("/passwd pw-of-alice new-of-alice") == "[SERVER] Password changed"
+    until(
+        lambda: len({accounts_of(cluster, node)["alice"] for node in range(2)}) == 1,
+        "both servers have the new hash",
+    )
+    # The old password was remembered by neither.
+    log_in_with(cluster, 1, "alice", "pw-of-alice").expect_match(r"\[ERROR\] .*")
+    log_in_with(cluster, 1, "alice", "new-of-alice").expect("[SERVER] Login successful")
+    alice.expect("[SERVER] Logged out due to new login")
+    log_in_with(cluster, 0, "alice", "new-of-alice").expect("[SERVER] Login successful")
+
+
+def accounts_of(cluster: Cluster, node: int) -> dict[str, str]:
+    return dict(local(cluster, node).running.server._accounts.accounts)
+
+
+def test_cost_of_a_hash_is_raised_once_for_all_servers(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(bcrypt_cost=5)
+    cluster.log_in(0, "alice")
+    until(lambda: "Hash of 'alice' raised to cost 5" in cluster.nodes[0].log, "the cost is raised")
+    until(lambda: accounts_of(cluster, 1)["alice"].startswith("$2b$05$"), "the other has the hash")
+    cluster.log_in(1, "alice")
+    cluster.until_same_state()
+    assert "raised" not in cluster.nodes[1].log
+
+
+def test_exported_accounts_start_a_server_without_redis(
+    start_cluster: StartCluster, tmp_path: Path
+) -> None:
+    cluster = start_cluster(1)
+    cluster.log_in(0, "alice").request("/passwd pw-of-alice new-of-alice")
+    file = tmp_path / "exported.json"
+    users(cluster, "export", file)
+    assert json.loads(file.read_text()) == accounts_of(cluster, 0)
+
+
+# Start and stop
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config(
+        port=0,
+        users=write_accounts_file(tmp_path / "users.json"),
+        max_clients=100,
+        node="node",
+        tuning=Tuning(redis_timeout_seconds=0.5),
+    )
+
+
+def start_error(config: Config, error: type[Exception] = JoinError) -> str:
+    """Return why a server does not start."""
+    server = ChatServer(config, open_accounts(config), EventLog(io.StringIO()))
+    with pytest.raises(error) as raised:
+        server.start()
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
+
+
+def test_start_without_redis_is_one_line(redis_server: RedisServer, config: Config) -> None:
+    config = replace(config, redis=redis_server.url)
+    redis_server.freeze()
+    assert "does not answer in time" in start_error(config)
+    redis_server.kill()
+    assert f"Redis at 127.0.0.1:{redis_server.port} cannot be reached" in start_error(config)
+
+
+def test_start_with_wrong_password_is_one_line(start_redis: StartRedis, config: Config) -> None:
+    redis = start_redis(password="right")
+    config = replace(config, redis=redis.url, redis_password_file=redis.write_password("wrong"))
+    assert "rejects the user or the password" in start_error(config)
+
+
+def test_start_with_a_log_of_another_version_is_one_line(
+    redis_server: RedisServer, config: Config
+) -> None:
+    redis_server.command("HSET", "{lobby}:state", "epoch", "e", "form", "0", "at", "1", "n", "0")
+    assert "version" in start_error(replace(config, redis=redis_server.url))
+
+
+def test_first_server_needs_a_users_file(
+    redis_server: RedisServer, config: Config, tmp_path: Path
+) -> None:
+    config = replace(config, redis=redis_server.url, users=tmp_path / "missing.json")
+    assert "missing.json: no such file" in start_error(config, UsersFileError)
+    assert redis_server.command("KEYS", "*") == []
+
+
+def test_public_server_rejects_demo_password_in_redis(
+    redis_server: RedisServer, config: Config, tmp_path: Path
+) -> None:
+    config.users.write_text(json.dumps({"alice": cheap_hash("password123")}))
+    config = replace(config, redis=redis_server.url)
+    first = ChatServer(config, open_accounts(config), EventLog(io.StringIO()))
+    first.start()
+    try:
+        public = replace(
+            config, host="0.0.0.0", tls_port=0, state=tmp_path / "state", node="public"
+        )
+        error = start_error(public, UsersFileError)
+    finally:
+        first.stop()
+    assert "the publicly known demo password is still set for alice" in error
+
+
+def test_server_of_a_port_in_use_does_not_replace_the_one_that_has_it(
+    start_cluster: StartCluster,
+) -> None:
+    cluster = start_cluster(1)
+    alice = cluster.log_in(0, "alice")
+    running = local(cluster, 0).running
+    again = replace(running.config, port=running.port, history=None)
+    assert "Address already in use" in start_error(again, Exception)
+    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
+
+
+def test_clients_of_a_server_that_stops_get_a_last_line_and_leave_the_others(
+    start_cluster: StartCluster,
+) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice", subscribe="bob")
+    bob = cluster.log_in(1, "bob")
+    bob.send("the last message")
+    local(cluster, 1).running.stop()
+    bob.expect("[SERVER] Server is shutting down")
+    alice.expect_match(MESSAGE.format("bob", "the last message"))
+    until(
+        lambda: alice.request("/who") == "[SERVER] In room 'lobby': alice",
+        "bob is gone from the other server",
+    )
+
+
+# Health
+
+
+def test_health_fails_only_after_redis_was_away_for_long(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(
+        1, redis_timeout_seconds=0.2, redis_notice_seconds=0.1, redis_unhealthy_seconds=1.0
+    )
+    server = local(cluster, 0).running.server
+    assert server.health_problem() is None
+    assert server.degradation() is None
+    cluster.redis.kill()
+    until(lambda: server.degradation() is not None, "the server is degraded")
+    until(lambda: server.health_problem() is not None, "the server is not healthy")
+    assert "unreachable" in str(server.health_problem())
+    assert server.defect() is None  # a restart would lose what waits
+    assert "Disconnected from the other servers: Redis at" in cluster.nodes[0].log
+    measured = server.measure()
+    assert measured.redis_away_seconds > 0.9
+    cluster.redis.start()
+    until(lambda: server.health_problem() is None, "the server is healthy again")
+    assert "Connected to the other servers again after" in cluster.nodes[0].log
+
+
+def test_metrics_count_entries_and_servers(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice", subscribe="alice")
+    alice.send("one")
+    alice.expect_match(MESSAGE.format("alice", "one"))
+    first, second = (local(cluster, index).running.server for index in range(2))
+    until(lambda: first.measure().redis_nodes == 2, "both servers hold a lease")
+    until(lambda: second.measure().redis_entries_read >= 3, "the other has read the entries")
+    assert first.measure().redis_entries_written == 3
+    assert second.measure().redis_entries_written == 0
+    assert first.measure().redis_queue_entries == 0
