@@ -137,7 +137,7 @@ class LogSkipped:
     """The state was taken from a snapshot of the log of several servers.
 
     Entries before it that are not recorded by now never will be: the log has them no longer. If
-    there are any, the store notes a gap, and takes the subscriptions from here.
+    there are any, the store notes a gap, and takes the subscriptions and accounts from here.
     """
 
     stamp: int
@@ -146,6 +146,8 @@ class LogSkipped:
     """The highest number of an entry before the snapshot, by the server that appended it."""
     subscriptions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By user, as in the snapshot. Without those of users to themselves."""
+    accounts: Mapping[str, str | None] | None = None
+    """All accounts, as in the snapshot. See `AccountsChanged`. None: not known."""
 
 
 Record: TypeAlias = (

@@ -16,7 +16,14 @@ from chat_server.core import decisions, requests, snapshots
 from chat_server.core.backplane import AccountTable, BanTable
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.recording import records_of
-from chat_server.core.records import LogEntry, LogPosition, MessagesErased, Record, SavedState
+from chat_server.core.records import (
+    LogEntry,
+    LogPosition,
+    LogSkipped,
+    MessagesErased,
+    Record,
+    SavedState,
+)
 from chat_server.core.rooms import Session, is_subscribed_to
 from chat_server.core.state import HubState
 from chat_server.core.values import (
@@ -189,6 +196,19 @@ class HubReplica(Generic[ReceiverT]):
             if self._bans is not None and "bans" in snapshot.state:
                 self._bans.load(snapshot.state["bans"])
             self._state = snapshots.load_state(snapshot.state, self._state, self._presence_burst)
+            if self._record is not None:
+                self._record(self._skipped(snapshot.stamp))
+
+    def _skipped(self, stamp: int) -> LogSkipped:
+        """Return the record of a state that was taken from a snapshot. The lock is held."""
+        state, accounts = self._state, self._accounts
+        subscriptions = {user: names - {user} for user, names in state.subscriptions.items()}
+        return LogSkipped(
+            stamp,
+            {node: number for node, (number, _) in state.applied.items()},
+            {user: frozenset(names) for user, names in subscriptions.items() if names},
+            None if accounts is None else dict(accounts.creation_times()),
+        )
 
     def local_sessions(self) -> list[tuple[int, requests.RestoreSession]]:
         """Return how to restore each session. See `Replica.local_sessions`."""

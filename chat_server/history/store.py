@@ -126,6 +126,8 @@ def misses_entries(skipped: records.LogSkipped, position: int, numbers: Mapping[
     Decided by the numbers: after Redis has lost everything, the snapshot of the server that writes
     it there contains nothing that this server has not stored. `position`: of the last stored entry.
     """
+    if skipped.stamp <= position:
+        return False  # the entries behind the snapshot are read again
     return any(number > numbers.get(node, 0) for node, number in skipped.numbers.items()) or (
         0 < position < skipped.stamp - _LOG_MEMORY
     )

@@ -283,6 +283,8 @@ class MemoryStore:
                 first, second, *rest = state.gaps
                 state.gaps = [Gap(first.after, second.before), *rest]
         self._end_open_visits()
+        if skipped.accounts is not None:
+            self.match_accounts(skipped.accounts)
         for account in state.accounts:
             account.subscriptions = set()
         for user, publishers in skipped.subscriptions.items():

@@ -252,6 +252,8 @@ class Batch:
         self._is_recount = True
         # The ends of the visits may be among what is missing.
         end_open_visits(self._connection)
+        if skipped.accounts is not None:
+            accounts.match(self._connection, self._names, skipped.accounts)
         run("DELETE FROM subscription")
         for user, publishers in skipped.subscriptions.items():
             for publisher in publishers:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat_server.core import Record
+from chat_server.core import Hub, Record
 from chat_server.core.records import (
     DISORDERLY_SPAN,
     LogEntry,
@@ -14,6 +14,7 @@ from chat_server.core.records import (
     LogSkipped,
     MessagesErased,
 )
+from chat_server.core.requests import Entry, LogIn, Publish, Subscribe
 from chat_server.core.values import PublishedMessages
 from chat_server.history import Gap, PageRequest, Reader, Retention, Store
 from chat_server.history.live_state import LiveState
@@ -22,6 +23,7 @@ from chat_server.history.sqlite import SqliteStore, back_up
 from chat_server.history.store import MAX_LOG_GAPS, MAX_LOG_NODES
 from tests.support.history_records import DAY, entered, followed, room_stamps, sent
 
+USERS = ("alice", "bob")
 ALICE = Reader("alice", "lobby", frozenset({"*"}))
 
 
@@ -288,3 +290,36 @@ def test_backup_goes_on_from_its_position(tmp_path: Path) -> None:
         saved = store.saved_state()
         assert (saved.log_position, saved.log_numbers) == (50, {"one:1": 5})
         assert remarks(store) == [10, "before 41", 50]
+
+
+def test_snapshot_before_what_is_stored_leaves_no_gap_for_entries_that_are_read_again(
+    store: Store,
+) -> None:
+    store.apply([entry(10, 1), entry(50, 2), skipped(40, one=2, two=3)])
+    store.apply([entry(60, 3, node="two:1")])
+    assert remarks(store) == [10, 50, 60]
+
+
+def test_accounts_of_the_snapshot_are_matched_behind_a_gap(store: Store) -> None:
+    store.start({"alice": "2026-01-01T00:00:00+00:00"})
+    store.apply([followed("bob", "alice"), entered("alice", 5), entry(10, 1)])
+    store.apply([LogSkipped(40, {"one:1": 4}, accounts={"alice": "2026-02-02T00:00:00+00:00"})])
+    assert store.reader.visited_rooms("alice") == []
+    assert store.match_accounts({"alice": "2026-02-02T00:00:00+00:00"}) == []
+
+
+def test_hub_records_the_snapshot_that_replaces_its_state() -> None:
+    records: list[Record] = []
+    nothing = Hub[str](lambda receivers, output: None, USERS.__contains__, lambda: 1)
+    one = Hub[str](
+        lambda receivers, output: None, USERS.__contains__, lambda: 1, record=records.append
+    )
+    entries = [
+        Entry(10, LogIn("alice", "host"), node="one:1", number=1),
+        Entry(20, Subscribe("bob"), "alice", 10, "one:1", 2),
+        Entry(30, Publish(("hello",)), "alice", 10, "one:1", 3),
+    ]
+    for each in entries:
+        nothing.apply(each)
+    one.restore(nothing.snapshot(30))
+    assert records == [LogSkipped(30, {"one:1": 3}, {"alice": frozenset({"bob"})})]
