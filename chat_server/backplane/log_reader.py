@@ -188,10 +188,12 @@ class LogReader:
             except _OtherLogError:
                 # Also if the last entry happens to be in the log.
                 self._must_reload = True
-            except BackplaneError as error:
+            except Exception as error:
                 if connection is not None:
                     connection.close()
                     connection = None
+                if not isinstance(error, BackplaneError):  # a defect; the thread must go on
+                    self._events.entry_failed(traceback.format_exc())
                 pause = self._link.reader.failed(str(error))
                 self._notify()
                 self._stopping.wait(pause)

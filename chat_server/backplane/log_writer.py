@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -117,10 +118,12 @@ class LogWriter:
                 self._events.node_replaced()
                 self._stopping.wait()
                 break
-            except BackplaneError as error:
+            except Exception as error:
                 if connection is not None:
                     connection.close()
                     connection = None
+                if not isinstance(error, BackplaneError):  # a defect; the thread must go on
+                    self._events.entry_failed(traceback.format_exc())
                 self._pause(self._link.writer.failed(str(error)))
         if connection is not None:
             connection.close()

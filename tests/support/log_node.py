@@ -74,6 +74,8 @@ class SmallReplica:
     emitted: list[str] = field(default_factory=list)
     """What users of this server have read."""
     own: dict[tuple[str, int], Session[str]] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    """The nodes that the log has ended."""
     connected: list[bool] = field(default_factory=list)
 
     def apply(self, entry: requests.Entry, *, is_silent: bool = False) -> Any:
@@ -91,7 +93,10 @@ class SmallReplica:
             case requests.RestoreSession():
                 if self.sessions.get(user, (0, ""))[0] < entry.generation:
                     self.sessions[user] = entry.generation, request.node
+            case requests.Announce():
+                raise RuntimeError("a defect of the replica")
             case requests.EndNode():
+                self.ended.append(request.node)
                 self.sessions = {
                     user: each for user, each in self.sessions.items() if each[1] != request.node
                 }

@@ -66,7 +66,7 @@ def test_replies_lost_after_execution(redis_server: RedisServer, proxy: RedisPro
     a, b = LogNode(url_of(proxy), "a"), LogNode(redis_server.url, "b")
     with running(a, b):
         talk = Talk(a, b)
-        proxy.lose_replies_to(b"EVALSHA", 10)
+        proxy.lose_replies_to(b"EVALSHA", 6)
         until(lambda: proxy.is_done)
         talk.until_more()
         talk.check()
@@ -327,3 +327,44 @@ def test_start_says_why_redis_cannot_be_used(redis_server: RedisServer) -> None:
         with pytest.raises(BackplaneError, match="run the same version on all of them"):
             other.start()
         other.stop()
+
+
+def test_redis_away_longer_than_a_lease_ends_no_session(redis_server: RedisServer) -> None:
+    a = LogNode(redis_server.url, "a", SHORT_LEASE)
+    b = LogNode(redis_server.url, "b", SHORT_LEASE)
+    with running(a, b):
+        alice = a.log_in("alice")
+        redis_server.kill()
+        until(lambda: a.backplane.away_seconds() > 1 < b.backplane.away_seconds())
+        redis_server.start()
+        a.say(alice, "still here")
+        b.until_emitted(1)
+        renewals = int(redis_server.command("HGET", "{lobby}:state", "beat_at"))
+        until(lambda: int(redis_server.command("HGET", "{lobby}:state", "beat_at")) > renewals)
+        assert not a.replica.ended + b.replica.ended
+
+
+def test_killed_server_is_ended_after_its_lease(redis_server: RedisServer) -> None:
+    proxy = RedisProxy(redis_server.port)
+    a = LogNode(url_of(proxy), "a", SHORT_LEASE)
+    b = LogNode(redis_server.url, "b", SHORT_LEASE)
+    try:
+        with running(a, b):
+            a.log_in("alice")
+            proxy.block()
+            until(lambda: b.replica.ended == [a.backplane.node])
+            assert not b.replica.sessions
+            assert b.backplane.measure().leases <= 2
+            proxy.unblock()
+    finally:
+        proxy.close()
+
+
+def test_defect_in_one_entry_does_not_stop_the_log(redis_server: RedisServer) -> None:
+    node = LogNode(redis_server.url, "a")
+    with running(node):
+        alice = node.log_in("alice")
+        assert node.backplane.submit(requests.Announce("x"), alice) is None
+        assert "a defect of the replica" in str(node.events.seen[-1])
+        node.say(alice, "goes on")
+        node.until_emitted(1)
