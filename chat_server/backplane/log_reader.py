@@ -216,10 +216,14 @@ class LogReader:
         away = self._link.away_seconds()
         if away >= self._tuning.redis_notice_seconds and not self._is_announced_away:
             self._is_announced_away = True
-            self._replica.set_connected(False)
+            self._set_connected(False)
         elif not away and self._is_announced_away:
             self._is_announced_away = False
-            self._replica.set_connected(True)
+            self._set_connected(True)
+
+    def _set_connected(self, is_connected: bool) -> None:
+        with self._batch():  # otherwise an idle client would get the notice with its next line
+            self._replica.set_connected(is_connected)
 
     # The log and the own place in it
 

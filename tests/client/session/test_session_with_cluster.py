@@ -7,6 +7,7 @@ from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.entries import EntryState
 from tests.support.cluster import Cluster, StartCluster
+from tests.support.restartable_server import texts_until
 from tests.support.session_harness import SessionHarness
 
 
@@ -64,11 +65,13 @@ def test_message_waits_while_redis_is_away_and_is_sent_once(
     for proxy in cluster.proxies:
         proxy.block()
     harness.until(lambda: not harness.model.servers_connected, "the notice")
+    bob.expect(f"[SERVER] {replies.SERVERS_DISCONNECTED}")
     harness.session.submit("patience")
     assert harness.until_text("patience").state is EntryState.PENDING
     for proxy in cluster.proxies:
         proxy.unblock()
     harness.until(lambda: harness.model.servers_connected, "connected again")
+    texts_until(bob, f"[SERVER] {replies.SERVERS_CONNECTED}")  # the message may come first
     harness.until(lambda: harness.until_text("patience").state is EntryState.SENT)
     assert replies.SERVERS_CONNECTED in harness.texts()
     assert harness.texts().count("patience") == 1
