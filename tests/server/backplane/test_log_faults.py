@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
 from chat_server.backplane import BackplaneError
-from chat_server.core import BackplaneUnavailableError, requests
+from chat_server.core import BackplaneUnavailableError, Session, requests
 from tests.support.log_node import QUICK, LogNode, Talk, running
 from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer, StartRedis, free_port
@@ -18,6 +19,7 @@ from tests.support.wait_until import until
 
 SHORT_LEASE = replace(QUICK, redis_lease_seconds=0.6, redis_renewal_seconds=0.1)
 SHORT_WAIT = replace(QUICK, redis_login_seconds=0.2)
+NO_RING = replace(QUICK, redis_ring_bytes=0)
 SMALL_QUEUE = replace(QUICK, redis_client_bytes=2000)
 
 
@@ -368,3 +370,67 @@ def test_defect_in_one_entry_does_not_stop_the_log(redis_server: RedisServer) ->
         assert "a defect of the replica" in str(node.events.seen[-1])
         node.say(alice, "goes on")
         node.until_emitted(1)
+
+
+def test_failover_that_loses_more_than_is_kept_ends_in_one_state(
+    redis_server: RedisServer, start_redis: StartRedis, proxy: RedisProxy
+) -> None:
+    a, b = LogNode(url_of(proxy), "a", NO_RING), LogNode(url_of(proxy), "b", NO_RING)
+    with running(a, b):
+        alice = a.log_in("alice")
+        replica = start_redis(replica_of=redis_server)
+        replica.until_in_sync()
+        replica.promote()
+        a.say(alice, "lost")
+        b.until_emitted(1)
+        a.until_emitted(1)
+        proxy.target = replica.port
+        proxy.cut()
+        a.say(alice, "later")
+        b.until_emitted(2)
+        a.until_emitted(2)
+        assert a.replica.emitted == b.replica.emitted == ["alice lost", "alice later"]
+        assert a.replica.texts == b.replica.texts == ["alice later"]
+        assert not a.events.count("resent")
+
+
+def test_two_servers_that_start_at_once_share_one_log(redis_server: RedisServer) -> None:
+    nodes = [LogNode(redis_server.url, f"n{number}") for number in range(4)]
+    threads = [threading.Thread(target=node.start) for node in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with ExitStack() as stack:
+        for node in nodes:
+            stack.callback(node.stop)
+        session = nodes[0].log_in("alice")
+        nodes[0].say(session, "hello")
+        for node in nodes:
+            node.until_emitted(1)
+        assert sum(node.events.count("seeded") for node in nodes) == 1
+
+
+def test_fifty_logins_of_one_user_leave_one_session(redis_server: RedisServer) -> None:
+    a, b = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "b")
+    sessions: list[Session[str]] = []
+
+    def log_in(node: LogNode, number: int) -> None:
+        session = node.log_in("alice")
+        sessions.append(session)
+        node.say(session, str(number))
+
+    with running(a, b):
+        threads = [
+            threading.Thread(target=log_in, args=((a, b)[number % 2], number))
+            for number in range(50)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        until(lambda: sum(not each.ended.is_set() for each in sessions) == 1)
+        (alive,) = [each for each in sessions if not each.ended.is_set()]
+        assert a.replica.sessions == b.replica.sessions == {"alice": (alive.generation, alive.node)}
+        assert alive.generation == max(each.generation for each in sessions)
+        until(lambda: a.replica.emitted == b.replica.emitted)
