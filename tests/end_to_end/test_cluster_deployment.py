@@ -13,6 +13,7 @@ import redis
 from chat_server.addresses import parse_network
 from chat_server.observability import Metrics, MetricsServer
 from tests.end_to_end.test_deployment import DEPLOY, UNIT, settings_of
+from tests.support.cluster import StartCluster
 from tests.support.project import PROJECT
 from tests.support.redis_server import NO_RETRY, RedisServer, StartHaProxy, StartRedis
 from tests.support.running_server import StartServer
@@ -187,6 +188,28 @@ def test_acl_refuses_whatever_servers_do_not_need(
         pytest.raises(redis.ResponseError, match=r"(?i)permissions|can't"),
     ):
         client.execute_command(*command)
+
+
+def test_servers_work_as_the_user_of_the_file(
+    acl_redis: RedisServer, start_cluster: StartCluster
+) -> None:
+    """They seed the log, log in, speak, change a password, make a snapshot and leave."""
+    cluster = start_cluster(
+        redis=acl_redis,
+        redis_user="lobby",
+        redis_password_file=acl_redis.write_password("secret"),
+        redis_snapshot_entries=1,
+    )
+    alice = cluster.log_in(0, "alice", subscribe="*")
+    bob = cluster.log_in(1, "bob", subscribe="*")
+    bob.send("hello")
+    alice.expect_message("bob", "hello")
+    assert alice.request("/passwd pw-of-alice another-pass-1") == "[SERVER] Password changed"
+    until(lambda: acl_redis.command("HLEN", "{lobby}:snapshots") > 1, "a snapshot of a server")
+    cluster.nodes[1].stop()
+    until(lambda: alice.request("/who").endswith(": alice"), "the sessions of the other ended")
+    denied = [entry for entry in acl_redis.command("ACL", "LOG") if "setinfo" not in str(entry)]
+    assert denied == []
 
 
 def test_redis_takes_the_settings_and_the_file_of_users(
