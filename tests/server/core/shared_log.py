@@ -8,7 +8,13 @@ from typing import Any
 
 from chat_server.access import BanList
 from chat_server.core import Hub, Session, requests
-from chat_server.core.records import LogEntry, PrivateMessageSent, PublishedMessages, Record
+from chat_server.core.records import (
+    LogEntry,
+    LogSkipped,
+    PrivateMessageSent,
+    PublishedMessages,
+    Record,
+)
 from chat_server.core.values import EndCause, EndNotice
 from chat_server.delivery import TextEncoder
 
@@ -142,6 +148,8 @@ class Node:
     def flat_records(self) -> list[Record]:
         records: list[Record] = []
         for record in self.records:
+            if isinstance(record, LogSkipped):  # at each `rebuild`, for the gaps of the history
+                continue
             assert isinstance(record, LogEntry)
             records += [with_time(each) for each in record.records]
         return records
