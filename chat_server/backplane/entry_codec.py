@@ -185,6 +185,14 @@ def account_from_json(text: str | bytes) -> requests.AccountRecord:
         raise EntryError(f"an account: {error}") from error
 
 
+def wrong_form(form: bytes) -> str:
+    """Return why this server cannot take part in a log of another form."""
+    return (
+        f"the servers that share this Redis use form {form.decode(errors='replace')} of the log,"
+        f" and this server form {FORM}; run the same version on all of them"
+    )
+
+
 def _plain(value: Any) -> Any:
     """Return a field as JSON can hold it."""
     if isinstance(value, values.EndCause):

@@ -16,7 +16,6 @@ import secrets
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -30,9 +29,11 @@ from chat_server.backplane.entry_codec import (
     account_json,
     decode_entry,
     origin,
+    wrong_form,
 )
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents
+from chat_server.backplane.log_tail import LogTail
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.snapshots import Place
 from chat_server.config import Tuning
@@ -78,9 +79,7 @@ class LogReader:
         self._alive: set[str] = set()
         self._emitted: dict[str, int] = {}
         self._emitted_stamp = 0
-        self._tail: deque[tuple[float, int, list[RawEntry]]] = deque()
-        """The newest entries, in chunks: when each was read and its size."""
-        self._tail_size = 0
+        self._tail = LogTail(tuning)
         self._newest = 0
         """The newest stamp of the log that this server has heard of."""
         self._epoch = ""
@@ -276,7 +275,6 @@ class LogReader:
         self._place = place
         self._alive = set(place.alive)
         self._tail.clear()
-        self._tail_size = 0
         if place.stamp > self._emitted_stamp:
             # The entries between are trimmed. They are in the state, and nobody here has seen them.
             self._emitted_stamp = place.stamp
@@ -293,7 +291,7 @@ class LogReader:
         place.alive = sorted(self._alive)
         snapshot = snapshots.pack(place, self._replica.snapshot(place.stamp).state)
         accounts = self._accounts()
-        tail = [raw for _, _, chunk in self._tail for raw in chunk]
+        tail = self._tail.entries()
         arguments: list[str | bytes | int] = [
             *(secrets.token_hex(8), FORM, place.reached, place.number, self._emitted_stamp),
             *(round(self._tuning.redis_lease_seconds * 1000), place.stamp, snapshot),
@@ -354,7 +352,7 @@ class LogReader:
             self._moved.notify_all()
         if not follows:
             raise _OtherLogError
-        self._keep_tail(chunk, size)
+        self._tail.add(chunk, size)
 
     def _apply_one(self, raw: RawEntry, own: list[tuple[int, int, Any]]) -> None:
         place = self._place
@@ -398,22 +396,3 @@ class LogReader:
             if isinstance(entry.request, requests.EndNode):
                 self._alive.discard(entry.request.node)
         return self._replica.apply(entry, is_silent=is_silent)
-
-    def _keep_tail(self, chunk: list[RawEntry], size: int) -> None:
-        now = time.monotonic()
-        size += 300 * len(chunk)
-        self._tail.append((now, size, chunk))
-        self._tail_size += size
-        oldest = now - self._tuning.redis_tail_seconds
-        while self._tail and (
-            self._tail[0][0] < oldest or self._tail_size > self._tuning.redis_tail_bytes
-        ):
-            self._tail_size -= self._tail.popleft()[1]
-
-
-def wrong_form(form: bytes) -> str:
-    """Return why this server cannot take part in a log of another form."""
-    return (
-        f"the servers that share this Redis use form {form.decode(errors='replace')} of the log,"
-        f" and this server form {FORM}; run the same version on all of them"
-    )

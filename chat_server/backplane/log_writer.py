@@ -19,10 +19,10 @@ from typing import Any, Final
 
 from chat_server.backplane import scripts
 from chat_server.backplane.connection import RedisConnection, is_unknown_script, script_call
-from chat_server.backplane.entry_codec import FORM, encode
+from chat_server.backplane.entry_codec import FORM, encode, wrong_form
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents
-from chat_server.backplane.log_reader import LogReader, wrong_form
+from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.outgoing import Outgoing, Pending
 from chat_server.config import Tuning
 from chat_server.core import requests
