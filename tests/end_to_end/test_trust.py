@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -108,6 +109,21 @@ def test_unknown_key_error_names_trust_command(tls: TlsServerHarness) -> None:
         listed.stdout,
     )
     assert (tls.send().returncode, tls.send().stderr) == (0, "")
+
+
+def test_server_with_the_key_of_another_one_is_trusted_and_listed(
+    tls: TlsServerHarness, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    known = KnownServers(tmp_path / "state" / "lobby-chat")
+    known.pin("127.0.0.1", port, tls.fingerprint)
+    servers = ("--server", f"127.0.0.1:{port}", "--server", tls.address)
+    sent = tls.run(*servers, "--user", "alice", "--send", "ops", "hello")
+    assert (sent.returncode, sent.stderr) == (0, "")
+    listed = tls.run("trust", "list").stdout.splitlines()
+    (shared,) = [line for line in listed if line.startswith(tls.address)]
+    assert shared.endswith(f"  same key as 127.0.0.1:{port}")
 
 
 def test_changed_key_blocks_script_until_forgotten(tls: TlsServerHarness) -> None:
