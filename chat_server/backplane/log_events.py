@@ -28,6 +28,9 @@ class LogEvents(Protocol):
     def log_seeded(self, entries: int) -> None:
         """Redis was empty, and this server has written the state and its newest entries there."""
 
+    def accounts_written(self, count: int) -> None:
+        """Redis had lost the accounts alone, and this server has written them back."""
+
     def log_replayed(self, why: str) -> None:
         """The log differs from what this server has read, which has loaded a snapshot of it."""
 

@@ -84,7 +84,7 @@ class LogReader:
         """The newest stamp of the log that this server has heard of."""
         self._epoch = ""
         self._must_reload = False
-        self._snapshot_is_due = False
+        self._snapshot_is_due = self._accounts_are_lost = False
         self._is_announced_away = False
         self._moved = threading.Condition()
         self._checks_wanted = self._checks_done = 0
@@ -110,6 +110,10 @@ class LogReader:
     def write_snapshot_soon(self) -> None:
         """Write a snapshot between two entries."""
         self._snapshot_is_due = True
+
+    def write_accounts_soon(self) -> None:
+        """Write the accounts between two entries: Redis has lost them."""
+        self._accounts_are_lost = True
 
     def check_again(self, timeout: float) -> None:
         """Let the reader compare the log with what it has read, and wait for that.
@@ -209,6 +213,9 @@ class LogReader:
             if self._snapshot_is_due:
                 self._snapshot_is_due = False
                 self._write_snapshot(connection)
+            if self._accounts_are_lost:
+                self._accounts_are_lost = False
+                self._write_accounts(connection)
 
     def _notify(self) -> None:
         """Let the users know when Redis has been away for a while, and when it is back."""
@@ -313,6 +320,17 @@ class LogReader:
         place.alive = sorted(self._alive)
         data = snapshots.pack(place, self._replica.snapshot(place.stamp).state)
         connection.run(scripts.SNAPSHOT, self._epoch, place.stamp, place.number, data)
+
+    def _write_accounts(self, connection: RedisConnection) -> None:
+        """Write the accounts from memory, unless another server has, or this one is behind."""
+        accounts = self._accounts()
+        if not accounts:
+            return
+        arguments: list[str | bytes | int] = [self._epoch, self._place.stamp]
+        for name, account in accounts.items():
+            arguments += [name, account_json(account)]
+        if connection.run(scripts.WRITE_ACCOUNTS, *arguments) == [b"ok"]:
+            self._events.accounts_written(len(accounts))
 
     # Entries
 

@@ -265,11 +265,13 @@ class LogWriter:
         )
         if reply[0] != b"ok":
             raise _GreetAgainError
-        _, self.leases, is_snapshot_due, stamp, next_end = reply
+        _, self.leases, is_snapshot_due, stamp, next_end, has_accounts = reply
         self._link.writer.answered()
         self._reader.note_newest(int(stamp))
         if is_snapshot_due:
             self._reader.write_snapshot_soon()
+        if not has_accounts:
+            self._reader.write_accounts_soon()
         # Another server's lease may end sooner than this one has to renew its own.
         wait = min(tuning.redis_renewal_seconds, (int(next_end) + 10) / 1000)
         self._next_beat = time.monotonic() + wait

@@ -33,6 +33,7 @@ local function try(...)
   return true
 end
 try('TIME')
+try('EXISTS', key)
 if try('DEL', key) then
   try('HSET', key, 'a', '1')
   try('HGET', key, 'a')

@@ -12,9 +12,10 @@
 | `{lobby}:snapshots` | hash: stamp -> a snapshot |
 
 The state: `epoch`, a random word that is made with the first key; `form`; `at`, the last stamp that
-was given; `n`, how many entries there were; `floor`, the highest stamp that a server has read;
-`snapped_n` and `snapped_at` (ms) of the last snapshot, and `claimed_at` (ms) when a server began
-one; `beat_at` (ms), the last renewal of any lease.
+was given; `users_at`, that of the last change of an account; `n`, how many entries there were;
+`floor`, the highest stamp that a server has read; `snapped_n` and `snapped_at` (ms) of the last
+snapshot, and `claimed_at` (ms) when a server began one; `beat_at` (ms), the last renewal of any
+lease.
 
 A *node* is a server's name and its start: `<name>:<microseconds>`. All keys have one hash tag, so
 they are in one slot of a Redis Cluster. Only commands of Redis 6.2 are used.
@@ -48,7 +49,7 @@ KEYS: Final = (
 
 COMMANDS: Final = (
     *("@stream", "@hash", "eval", "evalsha", "script|load", "del", "time", "role", "info"),
-    *("hello", "auth", "client", "ping", "select", "multi", "exec", "watch"),
+    *("hello", "auth", "client", "ping", "select", "multi", "exec", "watch", "exists"),
 )
 """What the user of a server must be allowed to do, on the keys `{lobby}:*`."""
 
@@ -160,6 +161,7 @@ end
 
 local stamp = next_stamp(tonumber(ARGV[7]), first)
 append(stamp, kind, node, number, user, generation, ARGV[6], ARGV[8], ARGV[9])
+if kind == 'account' then set(STATE, 'users_at', stamp) end
 if kind == 'login' then
   set(SESSIONS, user, (first > 0 and ARGV[6] or stamp) .. ' ' .. node)
 elseif kind == 'logout' then
@@ -251,13 +253,14 @@ if is_due and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
 else
   is_due = false
 end
-return {'ok', count, is_due and 1 or 0, get(STATE, 'at'), text(next_end - ms)}
+local has_users = redis.call('EXISTS', USERS)
+return {'ok', count, is_due and 1 or 0, get(STATE, 'at'), text(next_end - ms), has_users}
 """.replace("3600000", str(MAX_AGE * 1000))
 )
 """Renew the lease and end those that are over.
 
-Returns the number of leases, whether this server is to write a snapshot, the last stamp, and the
-milliseconds until the next lease ends.
+Returns the number of leases, whether this server is to write a snapshot, the last stamp, the
+milliseconds until the next lease ends, and whether there are accounts.
 """
 
 LEAVE: Final = _script("""
@@ -330,4 +333,16 @@ return {'ok'}
 """)
 """Store a snapshot of the state, and remove those that are not needed any more."""
 
-ALL: Final = (APPEND, HELLO, RESTORE, BEAT, LEAVE, PLACE, SEED, SNAPSHOT)
+WRITE_ACCOUNTS: Final = _script("""
+-- epoch stamp; then the accounts: name, JSON
+if get(STATE, 'epoch') ~= ARGV[1] or redis.call('EXISTS', USERS) == 1 then return {'held'} end
+if tonumber(ARGV[2]) < state('users_at') then return {'old'} end
+for i = 3, #ARGV, 2 do set(USERS, ARGV[i], ARGV[i + 1]) end
+return {'ok'}
+""")
+"""Write all accounts, if their key is lost, by a server that has read all their changes.
+
+A lost key never means that all accounts were removed.
+"""
+
+ALL: Final = (WRITE_ACCOUNTS, APPEND, HELLO, RESTORE, BEAT, LEAVE, PLACE, SEED, SNAPSHOT)

@@ -80,6 +80,15 @@ class ClusterEvents:
             entries=entries,
         )
 
+    def accounts_written(self, count: int) -> None:
+        """Redis had lost the accounts alone. This server wrote them back from memory."""
+        self._write(
+            "!",
+            "accounts_written",
+            f"Redis had lost the accounts: wrote {count} accounts back to it",
+            count=count,
+        )
+
     def log_replayed(self, why: str) -> None:
         """The log is not the one that this server has read. It loaded a snapshot of the state."""
         self._write("!", "log_replayed", f"Loaded the state again: {one_line(why)}", why=why)

@@ -160,6 +160,20 @@ def test_cost_of_a_hash_is_raised_once_for_all_servers(start_cluster: StartClust
     assert "raised" not in cluster.nodes[1].log
 
 
+def test_lost_accounts_are_written_back_and_end_no_session(start_cluster: StartCluster) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice")
+    bob = cluster.log_in(1, "bob")
+    users(cluster, "disable", "carol")
+    cluster.redis.command("DEL", "{lobby}:users")
+    until(lambda: cluster.redis.command("EXISTS", "{lobby}:users"), "the accounts are back")
+    assert users(cluster, "list") == "DPS\nalice\nbob\ncarol\tdisabled\ndave\n"
+    assert alice.request("/passwd pw-of-alice new-of-alice") == "[SERVER] Password changed"
+    assert bob.request("/who") == "[SERVER] In room 'lobby': alice, bob"
+    written = [node.log.count("wrote 5 accounts back") for node in cluster.nodes]
+    assert sorted(written) == [0, 1]
+
+
 def test_exported_accounts_start_a_server_without_redis(
     start_cluster: StartCluster, tmp_path: Path
 ) -> None:
@@ -256,8 +270,9 @@ def test_clients_of_a_server_that_stops_get_a_last_line_and_leave_the_others(
 ) -> None:
     cluster = start_cluster()
     alice = cluster.log_in(0, "alice", subscribe="bob")
-    bob = cluster.log_in(1, "bob")
+    bob = cluster.log_in(1, "bob", subscribe="bob")
     bob.send("the last message")
+    bob.expect_match(MESSAGE.format("bob", "the last message"))
     local(cluster, 1).running.stop()
     bob.expect("[SERVER] Server is shutting down")
     alice.expect_match(MESSAGE.format("bob", "the last message"))

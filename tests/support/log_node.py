@@ -41,6 +41,9 @@ class NotedEvents:
     def log_seeded(self, entries: int) -> None:
         self.seen.append(("seeded", entries))
 
+    def accounts_written(self, count: int) -> None:
+        self.seen.append(("accounts", count))
+
     def log_replayed(self, why: str) -> None:
         self.seen.append(("replayed", why))
 
