@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chat_server.accounts import SharedAccountStore, UsersFileError, demo_password_problem
@@ -117,6 +120,15 @@ class ClusterNode:
                 self._log.account_removed(ended.user)
         if self._accounts.users_file_has_changed():
             self._log.cluster.users_not_read(str(self._config.users))
+
+    def insecure_files(self) -> list[tuple[Path, int]]:
+        """Return the password file with its mode, if other users may read or write it."""
+        path = self._config.redis_password_file
+        if path is not None:
+            with suppress(OSError):  # each connect reports it
+                mode = stat.S_IMODE(path.stat().st_mode)
+                return [(path, mode)] if mode & (stat.S_IRWXG | stat.S_IRWXO) else []
+        return []
 
     def health_problem(self) -> str | None:
         """Return why other servers should serve the clients, or None. Any thread."""

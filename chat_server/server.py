@@ -348,7 +348,10 @@ class ChatServer:
         What was logged before, and is still so, is not logged again.
         """
         found: dict[tuple[str, int | str], Callable[[], None]] = {}
-        for path, mode in self._accounts.insecure_files():
+        exposed = self._accounts.insecure_files()
+        if self._node is not None:
+            exposed += self._node.insecure_files()
+        for path, mode in exposed:
             found[str(path), mode] = partial(self._log.users_exposed, str(path), mode)
         problems = self._accounts.mode_problems()
         if self._config.config_file is not None:

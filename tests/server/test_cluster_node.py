@@ -222,6 +222,20 @@ def test_start_with_wrong_password_is_one_line(start_redis: StartRedis, config: 
     assert "rejects the user or the password" in start_error(config)
 
 
+def test_password_file_that_others_may_read_is_logged(
+    start_redis: StartRedis, config: Config
+) -> None:
+    redis = start_redis(password="right")
+    file = redis.write_password()
+    file.chmod(0o640)
+    log = io.StringIO()
+    config = replace(config, redis=redis.url, redis_password_file=file)
+    server = ChatServer(config, open_accounts(config), EventLog(log))
+    server.start()
+    server.stop()
+    assert f"{file} can be read or written by others (mode 0640)" in log.getvalue()
+
+
 def test_start_with_a_log_of_another_version_is_one_line(
     redis_server: RedisServer, config: Config
 ) -> None:

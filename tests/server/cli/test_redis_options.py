@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from chat_server.__main__ import cli
 from chat_server.cli.options import build_config
+from tests.support.project import PROJECT
 from tests.support.server_cli import run_server
 
 PASSWORD = "Xyzzy"
@@ -79,3 +82,24 @@ def test_redis_settings_are_read_from_environment(monkeypatch: pytest.MonkeyPatc
     assert config.redis_password_file == Path("password")
     assert config.redis_ca == Path("ca.pem")
     assert config.node == "chat-1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [(), ("users", "list"), ("check",)])
+def test_missing_library_is_one_line_that_says_what_to_install(command: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys; sys.modules['redis'] = None\n"  # as if it was not installed
+            "from chat_server.__main__ import main; main(sys.argv[1:])",
+            *(*command, "--redis", "redis://redis.example"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "chat-server: Invalid value for '--redis': needs the library for Redis:"
+        " pip install 'lobby-chat[redis]'\n"
+    )
