@@ -147,6 +147,12 @@ class ClientHandler:
             return None
         name, password = credentials
         log = self._services.log
+        try:
+            # Another server may have replied to a change of the password, or to a ban.
+            self._services.hub.catch_up()
+        except BackplaneUnavailableError:
+            self._reject(replies.SERVERS_UNREACHABLE)
+            return None
         if not self._services.places.start_verifying(self._place):
             return None
         result = self._services.authenticator.authenticate(

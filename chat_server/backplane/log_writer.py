@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -41,6 +42,17 @@ class NodeReplacedError(BackplaneError):
 
 class _GreetAgainError(Exception):
     """Redis does not know this server any more: its lease is over, or Redis has lost it."""
+
+
+class PlaceQuestion:
+    """The question for the newest stamp of the log, by another thread."""
+
+    __slots__ = ("answered", "stamp")
+
+    def __init__(self) -> None:
+        self.answered = threading.Event()
+        self.stamp = 0
+        """Set before `answered`."""
 
 
 class LogWriter:
@@ -75,6 +87,14 @@ class LogWriter:
         self.leases = 0
         """Servers that take part, at the last renewal."""
         self.is_replaced = False
+        self._questions: deque[PlaceQuestion] = deque()
+
+    def ask_newest(self) -> PlaceQuestion:
+        """Ask Redis for the newest stamp of the log, as of now or later. Any thread."""
+        question = PlaceQuestion()
+        self._questions.append(question)
+        self._outgoing.wake()
+        return question
 
     def start(self) -> None:
         """Say hello, so that this server takes part, and start the thread.
@@ -216,6 +236,7 @@ class LogWriter:
                 continue
             if batch := self._outgoing.take(wait):
                 self._send(connection, batch)
+            self._answer_questions(connection)
         while not self._is_time_up() and (batch := self._outgoing.take(0.0)):
             self._send(connection, batch)
         self._reader.stop()  # it notices by the last entry
@@ -225,6 +246,16 @@ class LogWriter:
         replies = connection.pipeline([_append_call(self._node, pending) for pending in batch])
         self._outgoing.acknowledge(self._outcomes(connection, batch, replies))
         self._link.writer.answered()
+
+    def _answer_questions(self, connection: RedisConnection) -> None:
+        count = len(self._questions)  # only those that were asked before Redis answers
+        if count:
+            stamp = int(connection.command("HGET", scripts.STATE, "at") or 0)
+            self._reader.note_newest(stamp)
+            for _ in range(count):
+                question = self._questions.popleft()
+                question.stamp = stamp
+                question.answered.set()
 
     def _outcomes(
         self, connection: RedisConnection, batch: Sequence[Pending], replies: Sequence[Any]

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic
 from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.entry_codec import account_json
 from chat_server.backplane.link_state import LinkState
-from chat_server.backplane.log_events import LogEvents, LogMeasures
+from chat_server.backplane.log_events import BackplaneError, LogEvents, LogMeasures
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.log_writer import LogWriter
 from chat_server.backplane.outgoing import Outgoing, Pending
@@ -143,6 +143,20 @@ class RedisBackplane(Generic[values.ReceiverT]):
         if settled is not None:
             while not settled.wait(_LOOK_SECONDS) and self._waits_for(session):
                 pass
+
+    def catch_up(self) -> None:
+        """See `Backplane.catch_up`."""
+        if self._writer is None:
+            return
+        deadline = time.monotonic() + self._tuning.redis_login_seconds
+        question = self._writer.ask_newest()
+        while not question.answered.wait(_LOOK_SECONDS):
+            if self._outgoing.is_closed or time.monotonic() > deadline:
+                raise BackplaneUnavailableError
+        try:
+            self._reader.wait_for(question.stamp, deadline - time.monotonic())
+        except BackplaneError as error:
+            raise BackplaneUnavailableError from error
 
     def change_account(
         self, change: requests.ChangeAccount, expected: requests.AccountRecord | None

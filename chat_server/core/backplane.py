@@ -39,6 +39,13 @@ class Backplane(Protocol[ReceiverT]):
     def settle(self, session: Session[ReceiverT]) -> None:
         """Wait until everything that the session has published is applied, or the session ends."""
 
+    def catch_up(self) -> None:
+        """Wait until everything is applied that any server has put in order before this call.
+
+        So what a client has read from another server is true here. Raises
+        `BackplaneUnavailableError` if that takes as long as a login may wait.
+        """
+
 
 class AccountTable(Protocol):
     """The accounts as a part of the replicated state. Called under the hub's lock: never blocks."""

@@ -21,3 +21,6 @@ class EmbeddedBackplane(Generic[ReceiverT]):
 
     def settle(self, session: Session[ReceiverT]) -> None:
         """Do nothing: everything that was published is applied."""
+
+    def catch_up(self) -> None:
+        """Do nothing: there are no other servers."""

@@ -119,6 +119,10 @@ class Hub(HubReplica[ReceiverT]):
         """Wait until everything that the session has published is applied. See `Backplane`."""
         self._backplane.settle(session)
 
+    def catch_up(self) -> None:
+        """Wait until everything is applied that other servers have decided. See `Backplane`."""
+        self._backplane.catch_up()
+
     def apply_event(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
         """Apply an event that was decided elsewhere. Return the recipients of its first output.
 

@@ -127,3 +127,21 @@ def test_fifty_logins_of_a_user_over_two_nodes_leave_one_session(
         load.drain()
         assert not load.faults()
         cluster.until_same_state()
+
+
+def test_login_on_a_node_that_lags_waits_for_the_password_that_another_node_has_changed(
+    start_cluster: StartCluster,
+) -> None:
+    cluster = start_cluster(2)
+    alice = cluster.log_in(0, "alice")
+    cluster.until_same_state()
+    cluster.proxies[1].hold()
+    assert alice.request("/passwd pw-of-alice correct-horse") == "[SERVER] Password changed"
+    by_new, by_old = (cluster.connect(cluster.ports[1]) for _ in range(2))
+    for client, password in ((by_new, "correct-horse"), (by_old, "pw-of-alice")):
+        client.send(f"LOGIN alice {password}")
+        client.expect("[SERVER] Login using: LOGIN <username> <password>")
+    cluster.proxies[1].release()
+    by_new.expect("[SERVER] Login successful")
+    by_old.expect("[ERROR] Authentication failed")
+    alice.expect("[SERVER] Logged out due to new login")
