@@ -15,14 +15,18 @@ LAST_LINES: Final = re.compile(
     r"\[SERVER\] (?:Logged out due to new login|Goodbye|Server is shutting down"
     r"|Logged out by an operator)"
     r"|\[ERROR\] The servers cannot reach each other; try again later"
+    r"|\[ERROR\] Authentication failed"
 )
 EXPECTED_ERRORS: Final = re.compile(
     r"\[ERROR\] (?:Not delivered: \S+ is offline or not subscribed to you|Not logged in: \S+"
     r"|Not kept: too many messages are waiting for \S+"
     r"|The servers cannot reach each other; try again later)"
 )
-_MESSAGE: Final = re.compile(r"\[(\d{4}-\S+)\] (\S+): (\d+) (\d+) (\S+)")
-_PRIVATE: Final = re.compile(r"\[(\d{4}-\S+)\] (\S+) -> (\S+): private (\d+)")
+_TIME: Final = r"\[(\d{4}-\S+|\d\d:\d\d:\d\d)\]"
+"""Short before the reply to `/stamps on`."""
+
+_MESSAGE: Final = re.compile(rf"{_TIME} (\S+): (\d+) (\d+) (\S+)")
+_PRIVATE: Final = re.compile(rf"{_TIME} (\S+) -> (\S+): private (\d+)")
 _JOINED: Final = re.compile(r"\[SERVER\] Joined room '(\S+)'")
 _SUBSCRIPTION: Final = re.compile(r"\[SERVER\] (Subscribed to|Unsubscribed from) (\S+)")
 
@@ -192,7 +196,9 @@ class Life(PooledClient):
             self._fault(f"reads {line[:200]!r}")
 
     def _fault(self, text: str) -> None:
-        self.ledger.faults.append(f"{self.user.name} (session {self.number}) {text}")
+        self.ledger.faults.append(
+            f"{self.user.name} (session {self.number} on {self._node.name}) {text}"
+        )
 
     def _read_private(self, author: str, recipient: str, number: int) -> None:
         if recipient != self.user.name:
@@ -204,7 +210,8 @@ class Life(PooledClient):
     def _read_message(self, stamp: str, author: str, session: int, number: int, room: str) -> None:
         key = (author, session, number)
         self.ledger.messages += 1
-        self.ledger.stamps[key].add(stamp)
+        if "-" in stamp:
+            self.ledger.stamps[key].add(stamp)
         last = self._newest.get(author)
         follows = self._subscriptions
         problem = ""

@@ -58,9 +58,12 @@ class Lives:
         """When a node is to start again."""
         self._redis_back = 0.0
         """When Redis is to start again. 0: it runs."""
+        self._cut_off: dict[int, float] = {}
+        """When the network of a node is to work again."""
         self.ledger = Ledger()
         self.node_kills = 0
         self.redis_kills = 0
+        self.cuts = 0
 
     def run(self, seconds: float) -> list[str]:
         """Live for so long, then compare the nodes. Return all faults."""
@@ -101,7 +104,7 @@ class Lives:
         return (
             f"{ledger.logins} logins, {len(ledger.sent)} messages sent, {ledger.messages} read,"
             f" {len(ledger.privates_sent)} private, {self.node_kills} nodes and"
-            f" {self.redis_kills} times Redis killed"
+            f" {self.redis_kills} times Redis killed, {self.cuts} connections cut"
         )
 
     def _pause(self) -> float:
@@ -111,27 +114,41 @@ class Lives:
 
     def _kill(self, now: float) -> None:
         """Kill one part, if all are there: what two parts have lost at once may be gone."""
-        if self._down or self._redis_back:
+        if self._down or self._redis_back or self._cut_off:
             return
         back = now + self._random.uniform(*KILL_PAUSE)
-        kind = self._random.randrange(6)
-        if kind < 3:
-            self._nodes[kind].kill()
-            self._down[kind] = back
-            self.node_kills += 1
-        elif kind == 3:
-            self._cluster.redis.cut_connections()
-        else:
-            self._cluster.redis.kill()
-            if kind == 5:
-                self._cluster.redis.clear()
-            self._redis_back = back
-            self.redis_kills += 1
+        node = self._random.randrange(len(self._nodes))
+        match self._random.randrange(8):
+            case 0 | 1 | 2:
+                self._nodes[node].kill()
+                self._down[node] = back
+                self.node_kills += 1
+            case 3:
+                self._cluster.redis.cut_connections()
+                self.cuts += 1
+            case 4:
+                self._cluster.proxies[node].hold()
+                self._cut_off[node] = back
+                self.cuts += 1
+            case 5:
+                self._cluster.proxies[node].block()
+                self._cut_off[node] = back
+                self.cuts += 1
+            case kind:
+                self._cluster.redis.kill()
+                if kind == 6:
+                    self._cluster.redis.clear()
+                self._redis_back = back
+                self.redis_kills += 1
 
     def _start_again(self, now: float) -> None:
         for node in [node for node, at in self._down.items() if at <= now]:
             del self._down[node]
             self._nodes[node].start()
+        for node in [node for node, at in self._cut_off.items() if at <= now]:
+            del self._cut_off[node]
+            self._cluster.proxies[node].release()
+            self._cluster.proxies[node].unblock()
         if self._redis_back and self._redis_back <= now:
             self._redis_back = 0.0
             self._cluster.redis.start()
@@ -202,7 +219,9 @@ class Lives:
         for life in [life for life in self._lives if life.has_ended]:
             # A killed node says nothing, and the last line can be lost with it.
             if not LAST_LINES.fullmatch(life.last_line) and not life.was_killed:
-                self.ledger.faults.append(f"{life.user.name} ended with {life.last_line!r}")
+                self._fault(
+                    f"{life.user.name} ended with {life.last_line!r}; now {self._describe_faults()}"
+                )
             self._remove(life)
 
     def _remove(self, life: Life, *, reset: bool = False) -> None:
@@ -313,6 +332,10 @@ class Lives:
                 return client
             client.close()
         raise AssertionError(f"node {node} knows no password of {user.name}")
+
+    def _describe_faults(self) -> str:
+        """Return what is down or cut off at the moment."""
+        return f"down: {list(self._down)}, cut off: {list(self._cut_off)}"
 
     def _fault(self, text: str) -> None:
         self.ledger.faults.append(text)

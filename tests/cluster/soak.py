@@ -67,8 +67,8 @@ class Soak:
                 flush=True,
             )
 
-    def run_lives(self, seconds: float, *, users: int, seed: int) -> None:
-        """Let users live on three nodes that are killed at random."""
+    def run_lives(self, seconds: float, *, users: int, seed: int, lease: float) -> None:
+        """Let users live on three nodes that are killed at random. `lease`: its seconds."""
         with ExitStack() as stack:
             redis = RedisServer(self._program)
             stack.callback(redis.close)
@@ -81,6 +81,8 @@ class Soak:
                 in_processes=True,
                 operators=frozenset({OPERATOR}),
                 login_failures=0,
+                redis_lease_seconds=lease,
+                redis_renewal_seconds=lease / 4,
             )
             stack.callback(cluster.close)
             lives = Lives(
@@ -97,6 +99,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0, help="of the lives; 0: none")
     parser.add_argument("--users", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--lease", type=float, default=1.0, help="of the nodes, in seconds")
     parser.add_argument("--rounds", type=int, default=3, help="of each fault; 0: none")
     parser.add_argument("--fault", choices=names, action="append", help="only this one")
     options = parser.parse_args()
@@ -108,7 +111,7 @@ def main() -> None:
         if options.rounds and fault.__name__ in (options.fault or names):
             soak.run_fault(fault, options.rounds)
     if options.seconds:
-        soak.run_lives(options.seconds, users=options.users, seed=options.seed)
+        soak.run_lives(options.seconds, users=options.users, seed=options.seed, lease=options.lease)
     for fault_found in soak.faults:
         print(fault_found, file=sys.stderr)
     sys.exit(bool(soak.faults))
