@@ -21,7 +21,7 @@ def test_fault_loses_doubles_and_reorders_nothing(
     cluster = start_cluster(2)
     with Load(cluster.ports, USERS) as load:
         load.run_while_delivered()
-        fault(FaultRun(cluster, load, start_redis, cuts=8, away=0.8, frozen=0.6))
+        fault(FaultRun(cluster, load, start_redis, cuts=5, away=0.8, frozen=0.6))
         load.run_while_delivered()
         load.drain()
         assert not load.faults(is_one_order=fault not in REORDERING)

@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.lives import OPERATOR, Lives, names_of
 from tests.support.cluster import StartCluster
 
-SECONDS = 20.0 if os.environ.get("CI") == "true" else 8.0
+SECONDS = 12.0 if os.environ.get("CI") == "true" else 8.0
 USERS = 12
 
 

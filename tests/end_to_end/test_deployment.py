@@ -25,23 +25,12 @@ from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
 from tests.support.accounts import write_accounts_file
 from tests.support.project import PROJECT
 from tests.support.stored_history import write_history
+from tests.support.systemd_units import DEPLOY, UNIT, settings_of
 
-DEPLOY = PROJECT / "deploy"
-UNIT = DEPLOY / "lobby.service"
 EXPOSURE = 2.0
 """Highest allowed score of `systemd-analyze security`; 10 is a service without restrictions."""
 
 RequireProgram = Callable[[str], Path]
-
-
-def settings_of(unit: Path) -> dict[str, list[str]]:
-    """Return the settings of a unit by name, each with its values in order."""
-    settings: dict[str, list[str]] = {}
-    for line in unit.read_text().splitlines():
-        if line and line[0] not in "#[":
-            name, _, value = line.partition("=")
-            settings.setdefault(name, []).append(value)
-    return settings
 
 
 @pytest.fixture
