@@ -113,10 +113,12 @@ def needs_redis(measure: Callable[[Bench], None]) -> Callable[[Bench], None]:
     @wraps(measure)
     def skip_without_redis(bench: Bench) -> None:
         try:
-            measure(bench)
+            installed(REDIS)  # before a part starts anything else
         except NotInstalledError as error:
             bench.warn(f"no figure of several servers: {error} is not installed")
             bench.figures.absent[REDIS] = "not installed"
+        else:
+            measure(bench)
 
     return skip_without_redis
 
