@@ -26,3 +26,4 @@ def test_random_lives_on_killed_nodes_show_no_fault(start_cluster: StartCluster)
     assert not lives.run(SECONDS)
     assert lives.node_kills
     assert lives.redis_kills
+    assert lives.cuts
