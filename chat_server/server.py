@@ -87,7 +87,8 @@ class ChatServer:
         shared = accounts if isinstance(accounts, SharedAccountStore) else None
         self._node = None if shared is None else ClusterNode(config, shared, log, self._delivery)
         """None: this server is the only one."""
-        bans = BanList()
+        # The log decides when a ban ends, by stamps; this clock only says how much is left.
+        bans = BanList() if shared is None else BanList(lambda: clock() / 1_000_000)
         self._hub: Hub[Outbox] = Hub(
             TextEncoder(self._delivery.deliver).emit,
             accounts.is_active,

@@ -57,6 +57,16 @@ def test_users_of_two_servers_are_in_one_chat(start_cluster: StartCluster) -> No
     assert alice.request("/who") == bob.request("/who")
 
 
+def test_ban_of_minutes_is_as_long_on_every_server(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(operators=frozenset({"alice"}))
+    alice = cluster.log_in(0, "alice")
+    assert alice.request("/ban bob 5") == "[SERVER] Banned bob for 5 min"
+    for node in range(2):
+        bob = log_in_with(cluster, node, "bob", "pw-of-bob")
+        line = bob.expect_match(r"\[ERROR\] This account is banned; try again in (\d+) s")
+        assert 200 < int(line[1]) <= 301
+
+
 # Accounts
 
 
