@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chat_server.wire import replies
 from tests.abuse.catch_up_client import BEGINNING, STAMPED, ReadMessage
 from tests.support.wire_client import WireClient
 
+_NOTICES = {
+    f"[SERVER] {each}" for each in (replies.SERVERS_DISCONNECTED, replies.SERVERS_CONNECTED)
+}
 _FOOT = "[SERVER] End of history"
 
 
@@ -15,25 +19,34 @@ def read_histories(client: WireClient, rooms: Iterable[str]) -> dict[str, list[R
 
     `client` is logged in, in the lobby. It ends in the lobby, and follows everyone.
     """
-    assert client.request("/subscribe *") == "[SERVER] Subscribed to *"
+    assert _request(client, "/subscribe *") == "[SERVER] Subscribed to *"
     histories = {}
     for room in rooms:
         if room != "lobby":
-            assert client.request(f"/join {room}") == f"[SERVER] Joined room '{room}'"
+            assert _request(client, f"/join {room}") == f"[SERVER] Joined room '{room}'"
         histories[room] = [
             message
             for page in _pages(client, f"/history after {BEGINNING} 200")
             for message in _messages(page)
         ]
         if room != "lobby":
-            assert client.request("/leave") == "[SERVER] Joined room 'lobby'"
+            assert _request(client, "/leave") == "[SERVER] Joined room 'lobby'"
     return histories
+
+
+def _request(client: WireClient, line: str) -> str:
+    """Return the reply, which may come behind notices about the other servers."""
+    reply: str | None = client.request(line)
+    while reply in _NOTICES:
+        reply = client.read_line()
+    assert reply is not None
+    return reply
 
 
 def _pages(client: WireClient, question: str) -> Iterable[list[str]]:
     """Yield the lines of each page without its head and foot."""
     while question:
-        head = client.request(question)
+        head = _request(client, question)
         assert head.startswith("[SERVER] History of "), head
         lines: list[str] = []
         while not lines or not lines[-1].startswith(_FOOT):

@@ -183,12 +183,18 @@ class Life(PooledClient):
             self.user.passwords = [self.new_password]
             self.new_password = ""
         elif line.startswith(("[SERVER] Sent to ", "[SERVER] Kept for ")):
+            if not self.private_questions:
+                self._fault(f"reads {line!r}, a reply that it had read before")
+                return
             number_sent, recipient = self.private_questions.pop(0)
             if not line.endswith(f" {recipient}"):
                 self._fault(f"reads {line!r} as the reply to a message for {recipient}")
             self.ledger.privates_sent[number_sent] = (self.user.name, recipient)
         elif EXPECTED_ERRORS.fullmatch(line):
             if line.startswith(("[ERROR] Not delivered", "[ERROR] Not kept")):
+                if not self.private_questions:
+                    self._fault(f"reads {line!r}, a reply that it had read before")
+                    return
                 self.private_questions.pop(0)
         elif line == "[ERROR] Authentication failed" and len(self.user.passwords) > 1:
             self.user.passwords.reverse()  # try the other one
