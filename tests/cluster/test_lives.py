@@ -22,7 +22,7 @@ def test_random_lives_on_killed_nodes_show_no_fault(start_cluster: StartCluster)
         operators=frozenset({OPERATOR}),
         login_failures=0,
     )
-    lives = Lives(cluster, users=USERS, seed=2, report=print)
+    lives = Lives(cluster, users=USERS, seed=3, report=print)
     assert not lives.run(SECONDS)
     assert lives.node_kills
     assert lives.redis_kills
