@@ -19,9 +19,17 @@ class Side:
     def __init__(self, link: LinkState) -> None:
         self._link = link
         self.answered_at = time.monotonic()
-        """When Redis last answered what this thread asked."""
+        """When Redis last answered, or was asked after a pause."""
         self.down_since: float | None = None
         self._failures = 0
+
+    def asks(self) -> None:
+        """This thread asks Redis again, after it may have had nothing to ask for a while.
+
+        Redis was not away meanwhile, so a cut that is noticed now is not as old as the last answer.
+        """
+        if self.down_since is None:
+            self.answered_at = time.monotonic()
 
     def answered(self) -> None:
         """Redis has answered, and does what this thread asks of it."""

@@ -90,6 +90,8 @@ class LogReader:
         self._checks_wanted = self._checks_done = 0
         self.read = 0
         """Entries that were applied."""
+        self.replays = 0
+        """How often the log had lost entries. Only the reader's thread changes it."""
 
     # Other threads
 
@@ -250,8 +252,9 @@ class LogReader:
                 raise BackplaneError(wrong_form(form))
             self._epoch = epoch.decode()
             if self._must_reload or not self._is_in_log(reply):
-                self._must_reload = False
                 self._use_snapshot(connection, reply)
+                self._must_reload = False
+                self.replays += 1
                 self._events.log_replayed("the log has lost entries that this server had read")
                 continue
             with self._moved:

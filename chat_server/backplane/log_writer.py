@@ -83,6 +83,8 @@ class LogWriter:
         self._stopping = threading.Event()
         self._epoch = ""
         """The epoch of the log at the last hello."""
+        self._replays = 0
+        """How often the reader had replaced the state when the sessions were restored last."""
         self._next_beat = 0.0
         self.leases = 0
         """Servers that take part, at the last renewal."""
@@ -161,8 +163,11 @@ class LogWriter:
 
     def _greet(self, connection: RedisConnection) -> None:
         known, stamp, is_intact = self._say_hello(connection)
-        if not is_intact:
+        # The number says whether own entries are lost. Those of the scripts, which restore this
+        # server's sessions, have none: they are lost with entries that the reader has read.
+        if not is_intact or self._replays != self._reader.replays:
             self._reader.check_again(self._tuning.redis_timeout_seconds * 5)
+            self._replays = self._reader.replays
             known, stamp, _ = self._say_hello(connection)  # it may be the first after a seed
             if known < 0:
                 raise BackplaneError("Redis has lost the log again")
@@ -177,12 +182,13 @@ class LogWriter:
 
     def _say_hello(self, connection: RedisConnection) -> tuple[int, int, bool]:
         """Return the number that Redis knows, the last stamp, and whether nothing was lost."""
+        position = self._reader.position
         reply = connection.run(
             scripts.HELLO,
             self._node,
             FORM,
             _milliseconds(self._tuning.redis_lease_seconds),
-            self._reader.position,
+            position,
             self._outgoing.base,
         )
         match reply:
@@ -201,7 +207,12 @@ class LogWriter:
         is_first = not self._epoch
         is_same = self._epoch == epoch.decode()
         self._epoch = epoch.decode()
-        is_intact = is_same and bool(was_alive) and int(known) >= self._outgoing.acknowledged
+        is_intact = (
+            is_same
+            and bool(was_alive)
+            and int(known) >= self._outgoing.acknowledged
+            and int(stamp) >= position
+        )
         return int(known), int(stamp), is_first or is_intact
 
     def _restore_sessions(self, connection: RedisConnection) -> None:
@@ -243,8 +254,14 @@ class LogWriter:
         connection.run(scripts.LEAVE, self._node)
 
     def _send(self, connection: RedisConnection, batch: Sequence[Pending]) -> None:
+        self._link.writer.asks()
         replies = connection.pipeline([_append_call(self._node, pending) for pending in batch])
-        self._outgoing.acknowledge(self._outcomes(connection, batch, replies))
+        outcomes: list[tuple[Pending, int]] = []
+        try:
+            # TRAP: it may load the script, so not while the lock of `Outgoing` is held.
+            outcomes.extend(self._outcomes(connection, batch, replies))
+        finally:
+            self._outgoing.acknowledge(outcomes)
         self._link.writer.answered()
 
     def _answer_questions(self, connection: RedisConnection) -> None:
@@ -272,8 +289,11 @@ class LogWriter:
                     yield pending, _REFUSED
                 case [b"again"]:
                     yield pending, _TAKEN_EARLIER
-                case [b"gap"]:
+                case [b"gap"] if pending is not batch[0]:
                     return  # an earlier one of the batch failed
+                case [b"gap"]:
+                    # Redis has lost acknowledged entries without cutting the connection.
+                    raise _GreetAgainError
                 case [b"unknown"]:
                     raise _GreetAgainError
                 case _ if is_unknown_script(reply):
@@ -287,6 +307,8 @@ class LogWriter:
 
     def _beat(self, connection: RedisConnection) -> None:
         tuning = self._tuning
+        position = self._reader.position
+        self._link.writer.asks()
         reply = connection.run(
             scripts.BEAT,
             self._node,
@@ -298,6 +320,8 @@ class LogWriter:
             raise _GreetAgainError
         _, self.leases, is_snapshot_due, stamp, next_end, has_accounts = reply
         self._link.writer.answered()
+        if int(stamp) < position or self._reader.replays != self._replays:
+            raise _GreetAgainError
         self._reader.note_newest(int(stamp))
         if is_snapshot_due:
             self._reader.write_snapshot_soon()

@@ -245,6 +245,8 @@ class Outgoing:
         with self._lock:
             while self._sent and self._sent[0].number <= known:
                 self._to_ring(self._sent.popleft(), now)
+            # TRAP: numbers above it that Redis had known are lost again, so they are not decided.
+            self._doubtful = [each for each in self._doubtful if each[0] <= known]
             self._doubtful.append((known, stamp))
             lost = 0
             while self._ring and self._ring[-1].number > known:

@@ -1,0 +1,128 @@
+"""Losses in Redis that neither a cut connection nor a server's own number shows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chat_server.backplane.link_state import LinkState
+from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.core import requests
+from tests.support.log_node import QUICK, LogNode, NotedEvents, running
+from tests.support.redis_proxy import RedisProxy
+from tests.support.redis_server import RedisServer, StartRedis
+from tests.support.wait_until import until
+
+SHORT_LEASE = replace(QUICK, redis_lease_seconds=0.6, redis_renewal_seconds=0.1)
+
+
+@pytest.fixture
+def proxy(redis_server: RedisServer) -> Iterator[RedisProxy]:
+    made = RedisProxy(redis_server.port)
+    yield made
+    made.close()
+
+
+def test_acknowledged_entry_lost_without_a_cut_is_sent_again(redis_server: RedisServer) -> None:
+    node = LogNode(redis_server.url, "a")
+    with running(node):
+        alice = node.log_in("alice")
+        node.say(alice, "one")
+        node.backplane.settle(alice)
+        redis_server.command("HINCRBY", "{lobby}:nodes", node.backplane.node, -1)
+        node.say(alice, "two")
+        node.until_emitted(2)
+        assert node.replica.emitted == ["alice one", "alice two"]
+        assert node.events.count("resent") == 1
+
+
+def test_all_data_lost_without_a_cut_is_written_back(redis_server: RedisServer) -> None:
+    a, b = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "b")
+    with running(a, b):
+        alice, bob = a.log_in("alice"), b.log_in("bob")
+        a.say(alice, "before")
+        b.until_emitted(1)
+        redis_server.command("FLUSHALL")
+        a.say(alice, "after")
+        b.say(bob, "after")
+        for node in (a, b):
+            node.until_emitted(3)
+            assert sorted(node.replica.emitted) == ["alice after", "alice before", "bob after"]
+
+
+def test_restored_session_that_a_failover_lost_is_restored_again(
+    redis_server: RedisServer, start_redis: StartRedis, proxy: RedisProxy
+) -> None:
+    a = LogNode(f"redis://127.0.0.1:{proxy.port}", "a", SHORT_LEASE)
+    b = LogNode(redis_server.url, "b", SHORT_LEASE)
+    with running(a):
+        alice = a.log_in("alice")
+        a.say(alice, "one")
+        a.backplane.settle(alice)
+        with running(b):
+            proxy.block()
+            until(lambda: a.backplane.node in b.replica.ended)
+            replica = start_redis(replica_of=redis_server)
+            replica.until_in_sync()
+            replica.promote()
+        # The other primary has received the hello of the server, and not its sessions.
+        replica.command("HSET", "{lobby}:nodes", a.backplane.node, 2)
+        replica.command("HDEL", "{lobby}:ended", a.backplane.node)
+        proxy.unblock()
+        until(lambda: a.events.count("restored") == 1 and "alice" in a.replica.sessions)
+        proxy.target = replica.port
+        proxy.cut()
+        until(lambda: a.events.count("replayed"))
+        a.say(alice, "two")
+        a.until_emitted(2)
+        assert a.events.count("restored") == 2
+
+
+def test_number_that_is_lost_again_is_not_given_up() -> None:
+    outgoing = Outgoing(QUICK)
+    pending = Pending(requests.Join("dev"), None, "")
+    outgoing.add(pending)
+    assert outgoing.take(0) == [pending]
+    outgoing.resume_after(1, 100)  # the reply was lost, and Redis knows the entry
+    outgoing.resume_after(0, 50)  # a failover lost it before it was read
+    outgoing.complete((), 120)  # the entries of others have come so far
+    assert not pending.is_complete
+    outgoing.complete([(1, 130, "moved")], 130)
+    assert pending.result == "moved"
+
+
+def test_gap_without_a_snapshot_is_reported_once(
+    redis_server: RedisServer, proxy: RedisProxy
+) -> None:
+    a, b = LogNode(redis_server.url, "a"), LogNode(f"redis://127.0.0.1:{proxy.port}", "b")
+    with running(a, b):
+        alice = a.log_in("alice")
+        a.say(alice, "read")
+        b.until_emitted(1)
+        proxy.block()
+        for text in ("removed", "kept"):
+            a.say(alice, text)
+        a.backplane.settle(alice)
+        *_, removed, _ = redis_server.command("XRANGE", "{lobby}:log", "-", "+")
+        redis_server.command("XDEL", "{lobby}:log", removed[0])
+        redis_server.command("DEL", "{lobby}:snapshots")
+        proxy.unblock()
+        until(lambda: any("no snapshot" in str(why) for _, why in b.events.seen))
+        redis_server.command("HSET", "{lobby}:state", "snapped_at", 1, "claimed_at", 1)
+        until(lambda: b.replica.texts == a.replica.texts)
+        until(lambda: not b.backplane.away_seconds())
+        assert b.events.count("connected") <= 2
+
+
+def test_cut_of_an_idle_connection_is_not_as_old_as_the_last_reply() -> None:
+    link = LinkState(NotedEvents())
+    link.writer.answered()
+    threading.Event().wait(0.1)
+    started = time.monotonic()
+    link.writer.asks()
+    link.writer.failed("cut")
+    assert link.away_seconds() <= time.monotonic() - started + 0.001
