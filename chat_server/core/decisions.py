@@ -88,6 +88,25 @@ def send_private(
     return PrivateMessageSent(author, user, text, stamp, time, is_kept=True)
 
 
+def send_private_again(
+    state: HubState[ReceiverT], author: str, name: str, text: str, stamp: int, may_wait: bool
+) -> PrivateMessageSent | Rejected:
+    """Return what became of a private message, as far as a state that contains it says.
+
+    `stamp` is the one that it had when it was decided.
+    """
+    user = canonical_name(name) or ""
+    recipient = state.sessions.get(user)
+    is_newest_kept = state.waiting.newest(user, author) >= stamp
+    if recipient is not None and recipient.newest_private >= stamp and not is_newest_kept:
+        return PrivateMessageSent(author, user, text, stamp, stamp)
+    if not user or user == author or not may_wait:
+        return Rejected(RejectReason.NOT_DELIVERED, user or name)
+    if not is_newest_kept and not state.waiting.has_room(user, author):
+        return Rejected(RejectReason.TOO_MANY_WAITING, user)
+    return PrivateMessageSent(author, user, text, stamp, stamp, is_kept=True)
+
+
 def waiting_if_full(
     state: HubState[ReceiverT], session: Session[ReceiverT], name: str
 ) -> dict[str, int]:

@@ -104,11 +104,13 @@ class Hub(HubReplica[ReceiverT]):
         self._state = HubState(self._presence_burst, saved)
 
     def sizes(self) -> tuple[int, int]:
-        """Return the numbers of sessions and rooms.
+        """Return the numbers of this server's sessions and of the rooms of all servers.
 
         Takes no lock, so it works even if a thread hangs while holding the lock.
         """
-        return len(self._state.sessions), len(self._state.rooms)
+        state = self._state
+        sessions = state.clients.sessions if self.is_shared else state.sessions
+        return len(sessions), len(state.rooms)
 
     def has_session(self, user: str) -> bool:
         """Return whether the user is logged in here. Takes no lock: it may change at any time."""

@@ -6,7 +6,7 @@ They change nothing but the presence record. Under the hub's lock.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic
+from typing import Generic, Protocol
 
 from chat_server.core.deliveries import Delivery, addressed
 from chat_server.core.presence import Mover, PresenceRecord
@@ -95,6 +95,46 @@ class MoveNotices(Generic[ReceiverT]):
 
     def _to_watchers(self, notice: Notice) -> list[Delivery[ReceiverT]]:
         return addressed(tuple(session.receiver for session in self._watchers.values()), notice)
+
+
+class ReplacedState(Protocol[ReceiverT]):
+    """The parts of a new state that its watchers are notified of."""
+
+    rooms: dict[str, Room[ReceiverT]]
+    watchers: dict[str, Session[ReceiverT]]
+    presence: PresenceRecord
+
+
+def jump_notices(
+    places: Mapping[str, str],
+    before: Mapping[str, Room[ReceiverT]],
+    state: ReplacedState[ReceiverT],
+) -> list[Delivery[ReceiverT]]:
+    """Return left, closed, opened, joined: what has changed in entries that were not read.
+
+    `places`: the room in which each watcher was. `before`: the rooms of the replaced state.
+    """
+    left: list[Delivery[ReceiverT]] = []
+    joined: list[Delivery[ReceiverT]] = []
+    watchers = [each for user, each in state.watchers.items() if user in places]
+    for watcher in watchers:
+        name = watcher.room.name
+        if name != places[watcher.user]:
+            continue  # its own move is still to be replied to
+        old, new = before[name].members, state.rooms[name].members
+        to = (watcher.receiver,)
+        for user in old:
+            if user not in new:
+                left += addressed(to, MemberLeft(user, name))
+        for user in new:
+            if user not in old:
+                joined += addressed(to, MemberJoined(user, name))
+    names = dict.fromkeys((*before, *state.rooms))
+    closed, opened = state.presence.update_rooms(names, state.rooms)
+    receivers = tuple(each.receiver for each in watchers)
+    notices: list[Notice] = [*map(RoomClosed, closed), *map(RoomOpened, opened)]
+    rooms = [each for notice in notices for each in addressed(receivers, notice)]
+    return left + rooms + joined
 
 
 def to_watchers_in(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Generic, NamedTuple, TypeAlias
 
 from chat_server.confusables import look_of
 from chat_server.core import decisions, requests, snapshots
 from chat_server.core.backplane import AccountTable, BanTable
+from chat_server.core.move_notices import jump_notices
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.recording import records_of
 from chat_server.core.records import (
@@ -36,6 +38,7 @@ from chat_server.core.values import (
     Joined,
     Output,
     PresenceSet,
+    PresenceSettled,
     PrivateMessageSent,
     PrivateMessagesRead,
     PublishedMessages,
@@ -122,7 +125,8 @@ class HubReplica(Generic[ReceiverT]):
         self._to_settle: dict[str, float] = {}
         """The users whose presence is to be settled, and when, the earliest first."""
         self.messages = self.deliveries = 0
-        """Messages published, and copies sent to recipients. Read without the lock."""
+        """Messages published by the sessions of this server, and copies sent to its sessions. Read
+        without the lock."""
 
     # Without a shared log: decide at once
 
@@ -137,6 +141,7 @@ class HubReplica(Generic[ReceiverT]):
             # Above all others, whatever the clock says. Stamps order the messages and are not
             # shown. After a clock was set back they count on, and only `time` follows the clock.
             stamp = max(now, self._state.last_stamp + 1)
+            self.messages += len(texts)
             return self._apply_messages(
                 PublishedMessages(
                     session.room.name, session.user, tuple(texts), stamp, is_action, now
@@ -195,7 +200,17 @@ class HubReplica(Generic[ReceiverT]):
                 self._accounts.load(snapshot.state["accounts"])
             if self._bans is not None and "bans" in snapshot.state:
                 self._bans.load(snapshot.state["bans"])
-            self._state = snapshots.load_state(snapshot.state, self._state, self._presence_burst)
+            before = self._state
+            # Otherwise entries up to the old place follow. Watchers know what those change.
+            is_jump = bool(before.watchers) and snapshot.stamp >= before.last_stamp
+            if is_jump:
+                for user in list(before.presence.movers):
+                    self._apply(PresenceSettled(user))
+            places = {user: each.room.name for user, each in before.watchers.items()}
+            self._state = snapshots.load_state(snapshot.state, before, self._presence_burst)
+            if is_jump:
+                for receivers, output in jump_notices(places, before.rooms, self._state):
+                    self._emit(receivers, output)
             if self._record is not None:
                 self._record(self._skipped(snapshot.stamp))
 
@@ -282,6 +297,10 @@ class HubReplica(Generic[ReceiverT]):
         It came with a snapshot of another server. The state does not change.
         """
         request = entry.request
+        if isinstance(request, requests.Publish | requests.SendPrivate):
+            # On every server, whether it emits the entry or not.
+            count = len(request.texts) if isinstance(request, requests.Publish) else 1
+            self._state.last_stamp = max(self._state.last_stamp, entry.stamp + count - 1)
         if isinstance(request, requests.LogIn):
             is_own = session is not None and session.generation == place.generation
             return session if is_own else None
@@ -295,9 +314,32 @@ class HubReplica(Generic[ReceiverT]):
                 room, entry.user, request.texts, place.stamp, request.is_action, place.time
             )
             return self._apply_messages(run) if room else ()
+        if isinstance(request, requests.SendPrivate) and not is_silent:
+            return self._send_private_again(request, entry, place)
         if is_own and session is not None:
             self._reply_again(request, session)
         return None
+
+    def _send_private_again(
+        self, request: requests.SendPrivate, entry: requests.Entry, place: Place
+    ) -> tuple[ReceiverT, ...]:
+        """Emit and record a private message that the state contains."""
+        author, first = entry.user, entry.first_stamp or entry.stamp
+        decision = decisions.send_private_again(
+            self._state, author, request.name, request.text, first, request.may_wait
+        )
+        session = self._state.sessions.get(author)
+        if not isinstance(decision, PrivateMessageSent):
+            if session is not None and session.generation == entry.generation:
+                self._reply(session, decision)
+            return ()
+        sent = replace(decision, stamp=place.stamp, time=place.time)
+        if self._record is not None:
+            self._record(sent)
+        deliveries = self._state.outputs_of_private(sent)
+        for receivers, output in deliveries:
+            self._emit(receivers, output)
+        return deliveries[0][0] if deliveries else ()
 
     def _reply_again(self, request: requests.Request, session: Session[ReceiverT]) -> None:
         match request:
@@ -325,8 +367,11 @@ class HubReplica(Generic[ReceiverT]):
         run = PublishedMessages(
             room, place.user, request.texts, place.stamp, request.is_action, place.time
         )
+        if session is not None and session.is_local:
+            self.messages += len(request.texts)
         recipients = self._apply_messages(run)
         for receivers, output in self._state.to_detached(run):
+            self.deliveries += len(request.texts)
             self._emit(receivers, output)
         return recipients
 
@@ -363,18 +408,19 @@ class HubReplica(Generic[ReceiverT]):
         self._apply(SessionEnded(session.user, notice, is_orderly, request.read_to, place.end))
 
     def _join(self, request: requests.Join, session: Session[ReceiverT], _: Place) -> None:
-        self._act(session, decisions.join(self._state, session, request.name))
+        self._act_in_order(session, decisions.join(self._state, session, request.name))
         self._settle_later(session.user)
 
     def _subscribe(
         self, request: requests.Subscribe, session: Session[ReceiverT], _: Place
     ) -> None:
-        self._act(session, decisions.subscribe(session, request.name, self._may_be_followed))
+        decision = decisions.subscribe(session, request.name, self._may_be_followed)
+        self._act_in_order(session, decision)
 
     def _unsubscribe(
         self, request: requests.Unsubscribe, session: Session[ReceiverT], _: Place
     ) -> None:
-        self._act(session, decisions.unsubscribe(session, request.name))
+        self._act_in_order(session, decisions.unsubscribe(session, request.name))
 
     def _send_private(
         self, request: requests.SendPrivate, session: Session[ReceiverT] | None, place: Place
@@ -392,8 +438,10 @@ class HubReplica(Generic[ReceiverT]):
             if session is not None:
                 self._reply(session, decision)
             return ()
-        self.messages += 1
-        self.deliveries += not decision.is_kept
+        if not self._state.is_silent:
+            self.messages += session is not None and session.is_local
+            if not decision.is_kept:
+                self.deliveries += self._state.sessions[decision.recipient].is_local
         return self._apply(decision)
 
     def _read_private(
@@ -561,12 +609,10 @@ class HubReplica(Generic[ReceiverT]):
 
     def _apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
         recipients = self._state.apply_messages(run)
-        count = len(run.texts)
-        self.messages += count
         if self._record is not None:
             self._record(run)
         if recipients:
-            self.deliveries += count * len(recipients)
+            self.deliveries += len(run.texts) * len(recipients)
             if self._state.stamp_readers:
                 for receivers, output in self._state.split_by_stamps(run):
                     self._emit(receivers, output)
@@ -584,9 +630,15 @@ class HubReplica(Generic[ReceiverT]):
             limit.notify()
 
     def _act(self, session: Session[ReceiverT], decision: _UserEvent | HubReply) -> None:
-        """Apply the event that was decided, or send the reply if nothing changes."""
-        if session.ended.is_set():
-            return
+        """Do what was decided about a setting of a session, unless that has ended."""
+        if not session.ended.is_set():
+            self._act_in_order(session, decision)
+
+    def _act_in_order(self, session: Session[ReceiverT], decision: _UserEvent | HubReply) -> None:
+        """Apply the event that was decided, or send the reply if nothing changes.
+
+        Also if the session has ended on this server alone: the others do the same.
+        """
         if isinstance(decision, _UserEvent):
             self._apply(decision)
         else:

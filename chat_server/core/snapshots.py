@@ -56,6 +56,7 @@ def load_state(
     clients = before.clients
     clients.detached.clear()
     state: HubState[ReceiverT] = HubState(presence_burst, clients=clients, watched=before)
+    state.is_shut_down = before.is_shut_down
     state.last_stamp = exported["last_stamp"]
     state.applied = {node: (number, stamp) for node, number, stamp in exported["applied"]}
     for user, names in exported["subscriptions"].items():

@@ -367,13 +367,20 @@ class HubState(Generic[ReceiverT]):
 
     def _send_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
         self.last_stamp = max(self.last_stamp, event.stamp)
+        recipient = self.sessions.get(event.recipient)
+        if event.is_kept:
+            self.waiting.add(event.recipient, event.author, event.stamp)
+        elif recipient is not None:
+            recipient.newest_private = event.stamp
+        return self.outputs_of_private(event)
+
+    def outputs_of_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
+        """Return what is to be sent for a private message: the message, and the receipt."""
         deliveries: list[Delivery[ReceiverT]] = []
         recipient, author = self.sessions.get(event.recipient), self.sessions.get(event.author)
         if event.is_kept:
-            self.waiting.add(event.recipient, event.author, event.stamp)
             return [] if author is None else addressed_to(author, KeptReceipt(event.recipient))
         if recipient is not None:
-            recipient.newest_private = event.stamp
             deliveries += addressed_to(recipient, Stamped(event) if recipient.stamps else event)
         if author is not None:
             deliveries += addressed_to(author, DeliveryReceipt(event.recipient))

@@ -200,6 +200,64 @@ def test_message_that_only_the_snapshot_contains_is_emitted_once(chat: TwoNodes)
     assert read(chat.bob) == ["alice: once"]
 
 
+def test_private_message_that_only_the_snapshot_contains_is_emitted_once(chat: TwoNodes) -> None:
+    chat.first.hub.send_private(chat.alice, "bob", "once")
+    entry = chat.log.entries[-1]
+    chat.second.hub.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
+    again = replace(entry, stamp=entry.stamp + 10, first_stamp=entry.stamp)
+    chat.second.apply(again)
+    chat.second.apply(again)
+    assert read(chat.bob) == ["alice -> bob: once"]
+    chat.first.apply(again)
+    assert read(chat.alice) == ["[SERVER] Sent to bob"]
+    assert chat.first.state() == chat.second.state()
+
+
+def test_watcher_reads_what_changed_before_a_newer_snapshot(chat: TwoNodes) -> None:
+    carol = chat.log_in(chat.first, "carol")
+    chat.first.hub.join(carol, "old")
+    chat.second.catch_up()
+    chat.second.hub.set_presence(chat.bob, True)
+    read(chat.bob)
+    chat.first.hub.join(carol, "lobby")
+    chat.first.hub.join(chat.alice, "new")
+    chat.second.hub.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
+    assert read(chat.bob) == [
+        "[SERVER] alice left room 'lobby'",
+        "[SERVER] Room 'old' closed",
+        "[SERVER] Room 'new' opened",
+        "[SERVER] carol joined room 'lobby'",
+    ]
+
+
+def test_server_that_stops_still_applies_what_the_others_apply(chat: TwoNodes) -> None:
+    """A line that was on its way changes the state of all of them, or of none."""
+    chat.first.hub.shut_down()
+    chat.append(requests.Join("dev"), "alice", chat.alice.generation)
+    chat.append(requests.Subscribe("carol"), "alice", chat.alice.generation)
+    assert chat.second.hub._state.sessions["alice"].room.name == "dev"
+    assert read(chat.alice) == ["[SERVER] Server is shutting down"]
+    chat.check_states()
+
+
+def test_server_that_stops_takes_no_login_after_its_state_was_replaced(chat: TwoNodes) -> None:
+    chat.first.hub.shut_down()
+    chat.first.hub.restore(requests.Snapshot(chat.log.stamp, chat.second.state()))
+    carol = Client()
+    assert chat.first.hub.log_in("carol", carol, []) is None
+    assert carol.lines[-1].endswith("[SERVER] Server is shutting down")
+
+
+def test_each_node_counts_its_own_messages_and_deliveries(chat: TwoNodes) -> None:
+    chat.first.hub.publish(chat.alice, ["one", "two"])
+    chat.first.hub.send_private(chat.alice, "bob", "psst")
+    chat.catch_up()
+    assert (chat.first.hub.messages, chat.first.hub.deliveries) == (3, 0)
+    assert (chat.second.hub.messages, chat.second.hub.deliveries) == (0, 3)
+    chat.second.rebuild(Node(Log(), "c:1", USERS).state(), 0)
+    assert (chat.second.hub.messages, chat.second.hub.deliveries) == (0, 3)
+
+
 def test_notices_about_the_other_servers_reach_the_own_clients_only(chat: TwoNodes) -> None:
     chat.catch_up()
     chat.first.hub.set_connected(False)
@@ -227,7 +285,7 @@ def test_session_of_another_node_takes_no_place_here(chat: TwoNodes) -> None:
     chat.catch_up()
     assert chat.first.hub.has_session("alice")
     assert not chat.first.hub.has_session("bob")
-    assert chat.first.hub.sizes() == (2, 1)
+    assert chat.first.hub.sizes() == (1, 1)
 
 
 def test_every_node_records_an_erasure(chat: TwoNodes) -> None:
