@@ -70,7 +70,7 @@ def load_state(
         if follows_itself:
             subscriptions.add(user)
         if session is None:
-            # None stands for a client of another server, which is never a recipient.
+            # None: a client of another server, which is never a recipient.
             session = Session(
                 user, cast(ReceiverT, None), state.lobby, subscriptions, host, state.last_stamp
             )

@@ -205,7 +205,7 @@ class HubState(Generic[ReceiverT]):
             # As in the session that the other servers make here.
             known.left, known.newest_private = {}, 0
             return known
-        # None stands for a client of another server, which is never a recipient.
+        # None: a client of another server, which is never a recipient.
         session = Session(
             user, cast(ReceiverT, receiver), self.lobby, subscriptions, host, self.last_stamp
         )

@@ -84,7 +84,7 @@ class Life(PooledClient):
 
     Each message has its session, its number in the session and its room. So a reader detects one
     that is repeated or late, one of another room, one of an author that it does not follow, and one
-    of an older login after a newer one. As long as nobody moves, it also detects a gap.
+    of an older login after a newer one. As long as no user moves, it also detects a gap.
     """
 
     def __init__(self, node: ProgramNode, user: User, ledger: Ledger) -> None:
@@ -111,7 +111,7 @@ class Life(PooledClient):
         """By author: session and number of the message that was read last."""
         self._older_sessions: set[int] = set()
         self._gapless: set[int] = set()
-        """Sessions of which it has read a message since it is here and follows whom it follows. It
+        """Sessions of which it has read a message since its last change of room or subscription. It
         must read all that they publish here after that one."""
         ledger.logins += 1
         password = user.passwords[0]

@@ -78,7 +78,7 @@ def test_notice_before_the_session_is_restored_is_kept() -> None:
     assert not model.servers_connected
 
 
-def test_servers_notice_alerts_nobody() -> None:
+def test_servers_notice_is_not_an_alert() -> None:
     model = ChatModel()
     model.apply(events.ConnectionChanged(ConnectionState.ONLINE))
     for text in (replies.SERVERS_DISCONNECTED, replies.SERVERS_CONNECTED):
