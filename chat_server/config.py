@@ -193,6 +193,10 @@ class Tuning:
     redis_stop_seconds: float = 1.0
     """Longest wait of a server that stops for its last entries."""
 
+    redis_seed_seconds: float = 3.0
+    """After a start of Redis: a server that starts does not write its state to an empty Redis for
+    this long. So servers that run and connect again come first."""
+
     redis_queue_bytes: int = 16 * 1024 * 1024
     """Entries on their way to the log, or that wait for it. Then TCP slows all clients."""
 

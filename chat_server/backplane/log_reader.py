@@ -31,6 +31,7 @@ from chat_server.backplane.entry_codec import (
     origin,
     wrong_form,
 )
+from chat_server.backplane.first_start import wait_for_running_servers
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents
 from chat_server.backplane.log_tail import LogTail
@@ -158,6 +159,7 @@ class LogReader:
         self._node = node
         self._emitted_stamp = stamp
         self._emitted = dict(numbers)
+        wait_for_running_servers(connection, self._tuning, self._stopping)
         reply = connection.run(scripts.PLACE, 0)
         if not reply[0]:
             self._place = Place(stamp, stamp, 0, dict(numbers))

@@ -204,7 +204,7 @@ def config(tmp_path: Path) -> Config:
         users=write_accounts_file(tmp_path / "users.json"),
         max_clients=100,
         node="node",
-        tuning=Tuning(redis_timeout_seconds=0.5),
+        tuning=Tuning(redis_timeout_seconds=0.5, redis_seed_seconds=0.0),
     )
 
 

@@ -32,6 +32,7 @@ SHORT_TIMES: Final[Mapping[str, float]] = {
     "redis_notice_seconds": 0.3,
     "redis_unhealthy_seconds": 1.0,
     "redis_snapshot_seconds": 1.0,
+    "redis_seed_seconds": 0.0,
 }
 """Fields of `Tuning`, so that the faults of a cluster show within a second."""
 

@@ -20,6 +20,7 @@ QUICK = Tuning(
     redis_timeout_seconds=0.5,
     redis_notice_seconds=0.2,
     redis_login_seconds=20.0,
+    redis_seed_seconds=0.0,
 )
 
 

@@ -20,6 +20,7 @@ from tests.support.wait_until import until
 SHORT_LEASE = replace(QUICK, redis_lease_seconds=0.6, redis_renewal_seconds=0.1)
 SHORT_WAIT = replace(QUICK, redis_login_seconds=0.2)
 NO_RING = replace(QUICK, redis_ring_bytes=0)
+SEEDS_LATER = replace(QUICK, redis_seed_seconds=3.0)
 SMALL_QUEUE = replace(QUICK, redis_client_bytes=2000)
 
 
@@ -114,6 +115,32 @@ def test_redis_killed_and_back_with_nothing(redis_server: RedisServer) -> None:
         talk.until_more()
         talk.check(is_one_order=False)
         assert a.events.count("seeded") + b.events.count("seeded") == 4
+
+
+def test_server_that_starts_leaves_an_emptied_redis_to_those_that_run(
+    redis_server: RedisServer,
+) -> None:
+    a, b = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "b")
+    with running(a):
+        a.log_in("alice")
+        redis_server.command("FLUSHALL")
+        with running(b):
+            assert list(b.replica.sessions) == ["alice"]
+            assert (a.events.count("seeded"), b.events.count("seeded")) == (2, 0)
+
+
+def test_server_that_starts_leaves_a_redis_without_data_to_those_that_run(
+    redis_server: RedisServer,
+) -> None:
+    a, b = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "b", SEEDS_LATER)
+    with running(a):
+        a.log_in("alice")
+        redis_server.kill()
+        redis_server.clear()
+        redis_server.start()
+        with running(b):
+            assert list(b.replica.sessions) == ["alice"]
+            assert (a.events.count("seeded"), b.events.count("seeded")) == (2, 0)
 
 
 def test_failover_that_loses_acknowledged_writes(
