@@ -130,8 +130,14 @@ class ClusterNode:
                 return [(path, mode)] if mode & (stat.S_IRWXG | stat.S_IRWXO) else []
         return []
 
+    def defect(self) -> str | None:
+        """Return why only a restart helps, or None. Any thread."""
+        return self.backplane.defect() if self._has_joined else None
+
     def health_problem(self) -> str | None:
         """Return why other servers should serve the clients, or None. Any thread."""
+        if self.backplane.is_replaced:
+            return f"another server with the name {self._name!r} has started"
         seconds = self.backplane.away_seconds()
         if seconds < self._config.tuning.redis_unhealthy_seconds:
             return None

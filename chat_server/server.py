@@ -231,7 +231,8 @@ class ChatServer:
     def defect(self) -> str | None:
         """Return why only a restart helps, or None. Any thread may call it; never blocks.
 
-        Not while Redis is away: what waits for it would be lost.
+        Not while Redis is away: what waits for it would be lost. Not if another server has the same
+        name: after a restart, this one would replace that one in turn.
         """
         if self._stopping:
             return "the server is stopping"
@@ -245,7 +246,7 @@ class ChatServer:
         ):
             if not is_alive:
                 return f"the thread '{part}' does not run"
-        return None
+        return None if self._node is None else self._node.defect()
 
     def degradation(self) -> str | None:
         """Return what does not work as it should, or None. The chat works, and may be slow.

@@ -40,6 +40,9 @@ class LogEvents(Protocol):
     def sessions_restored(self, count: int) -> None:
         """The sessions of this server had ended for the others, and go on."""
 
+    def messages_unsent(self, count: int) -> None:
+        """The server stops while Redis is away. No user has read these messages of its clients."""
+
     def node_replaced(self) -> None:
         """Another server with the same name has started. This one takes no part any more."""
 

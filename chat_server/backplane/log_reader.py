@@ -97,6 +97,16 @@ class LogReader:
     # Other threads
 
     @property
+    def name(self) -> str:
+        """The name of the thread."""
+        return self._thread.name
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs. Always, from `start` to `stop`."""
+        return self._thread.is_alive()
+
+    @property
     def position(self) -> int:
         """The last stamp that was applied."""
         return self._place.reached

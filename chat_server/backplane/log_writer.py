@@ -91,6 +91,16 @@ class LogWriter:
         self.is_replaced = False
         self._questions: deque[PlaceQuestion] = deque()
 
+    @property
+    def name(self) -> str:
+        """The name of the thread."""
+        return self._thread.name
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs. Always, from `start` to `stop`."""
+        return self._thread.is_alive()
+
     def ask_newest(self) -> PlaceQuestion:
         """Ask Redis for the newest stamp of the log, as of now or later. Any thread."""
         question = PlaceQuestion()

@@ -165,16 +165,21 @@ class Outgoing:
                 self._complete(pending)
             return True
 
-    def close(self) -> None:
-        """End all waiting, also for what is on its way."""
+    def close(self) -> int:
+        """End all waiting, also for what is on its way.
+
+        Return how many messages the log has not taken, as far as this server knows.
+        """
         with self._lock:
             self.is_closed = True
+            unsent = sum(_messages(each) for each in (*self._waiting, *self._sent))
             for pending in (*self._waiting, *self._unapplied.values()):
                 if not pending.is_complete:
                     self._complete(pending)
             self._waiting.clear()
             self._space.notify_all()
             self._work.notify_all()
+            return unsent
 
     # The writer
 
@@ -368,3 +373,13 @@ class Outgoing:
             ring[0].acknowledged_at < oldest or self._ring_size > self._tuning.redis_ring_bytes
         ):
             self._ring_size -= ring.popleft().size
+
+
+def _messages(pending: Pending) -> int:
+    """Return how many messages a request holds that is not applied yet."""
+    match pending.request:
+        case requests.Publish():
+            return len(pending.request.texts)
+        case requests.SendPrivate():
+            return 1
+    return 0

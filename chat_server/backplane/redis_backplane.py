@@ -21,7 +21,7 @@ from chat_server.backplane.log_events import BackplaneError, LogEvents, LogMeasu
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.log_writer import LogWriter
 from chat_server.backplane.outgoing import Outgoing, Pending
-from chat_server.backplane.redis_checks import setting_problems
+from chat_server.backplane.redis_checks import clock_problems, setting_problems
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.config import Tuning
 from chat_server.core import BackplaneUnavailableError, Replica, Session, requests, values
@@ -46,19 +46,22 @@ class RedisBackplane(Generic[values.ReceiverT]):
         batch: Callable[[], AbstractContextManager[object]] = nullcontext,
         accounts: Callable[[], Mapping[str, requests.AccountRecord]] = dict,
         is_gone: Callable[[values.ReceiverT], bool] = lambda receiver: False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Connect to nothing yet.
 
         `name`: of this server, the same after a restart. `batch()`: entries are applied within it,
         many at a time; on exit it sends what they caused. `accounts()`: all accounts of the
         replicated state, for a Redis that has lost them. `is_gone(receiver)`: its client can
-        receive nothing more, so no thread waits for it.
+        receive nothing more, so no thread waits for it. `clock`: of this machine, in seconds since
+        the epoch, only to compare it with the one of Redis.
         """
         self._settings = settings
         self._name = name
         self._events = events
         self._tuning = tuning
         self._is_gone = is_gone
+        self._clock = clock
         self._node = ""
         self._outgoing = Outgoing(tuning)
         self._link = LinkState(events)
@@ -108,7 +111,9 @@ class RedisBackplane(Generic[values.ReceiverT]):
         if self._writer is not None:
             self._writer.stop(self._tuning.redis_stop_seconds)
         self._reader.stop()
-        self._outgoing.close()
+        unsent = self._outgoing.close()
+        if unsent:
+            self._events.messages_unsent(unsent)
         self._reader.join()
 
     @property
@@ -179,6 +184,19 @@ class RedisBackplane(Generic[values.ReceiverT]):
 
     # Health
 
+    def defect(self) -> str | None:
+        """Return which thread has ended that must run, or None. Takes no lock."""
+        if self._writer is not None:
+            for thread in (self._reader, self._writer):
+                if not thread.is_alive:
+                    return f"the thread '{thread.name}' does not run"
+        return None
+
+    @property
+    def is_replaced(self) -> bool:
+        """A later start of the same name takes part instead, so this one never does again."""
+        return self._writer is not None and self._writer.is_replaced
+
     def away_seconds(self) -> float:
         """Return for how long Redis has not answered. 0: it answers. Takes no lock."""
         return self._link.away_seconds()
@@ -232,6 +250,6 @@ class RedisBackplane(Generic[values.ReceiverT]):
         )
 
     def _check_settings(self, connection: RedisConnection) -> None:
-        """Warn about settings of Redis that may lose entries."""
-        for problem in setting_problems(connection):
+        """Warn about settings of Redis that may lose entries, and about clocks that differ."""
+        for problem in (*setting_problems(connection), *clock_problems(connection, self._clock)):
             self._events.redis_setting(problem)

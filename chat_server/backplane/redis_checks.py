@@ -1,9 +1,16 @@
-"""What an operator should change in the settings of Redis, read from `INFO`."""
+"""What an operator should change: settings of Redis, read from `INFO`, and clocks that differ."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from typing import Final
+
 from chat_server.backplane.connection import RedisConnection
 from chat_server.backplane.log_events import BackplaneError
+
+_CLOCK_SECONDS: Final = 1.0
+"""A difference of the clocks that users may see. Stamps are by the clock of Redis."""
 
 
 def setting_problems(connection: RedisConnection) -> list[str]:
@@ -22,3 +29,26 @@ def setting_problems(connection: RedisConnection) -> list[str]:
     if info.get("connected_slaves", "0") != "0" and "min_slaves_good_slaves" not in info:
         problems.append("min-replicas-to-write is 0, so a failover may lose entries; set it to 1")
     return problems
+
+
+def clock_problems(
+    connection: RedisConnection, clock: Callable[[], float] = time.time
+) -> list[str]:
+    """Return one line if the clocks of Redis and of this machine differ by more than 1 s.
+
+    `clock`: of this machine, seconds since the epoch.
+    """
+    try:
+        before = clock()
+        seconds, microseconds = connection.command("TIME")
+        after = clock()
+    except BackplaneError:
+        return []  # a missing right, which stops a start and is reported by `check`
+    ahead = int(seconds) + int(microseconds) / 1e6 - (before + after) / 2
+    if abs(ahead) <= _CLOCK_SECONDS + (after - before) / 2:
+        return []
+    how = "ahead of" if ahead > 0 else "behind"
+    return [
+        f"the clock of Redis is {abs(ahead):.0f} s {how} the one of this machine, and gives"
+        " messages their times; synchronize both"
+    ]

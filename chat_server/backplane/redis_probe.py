@@ -10,7 +10,7 @@ from typing import Final
 from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.entry_codec import FORM, EntryError, account_from_json
 from chat_server.backplane.log_events import BackplaneError
-from chat_server.backplane.redis_checks import setting_problems
+from chat_server.backplane.redis_checks import clock_problems, setting_problems
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.backplane.scripts import LOG, STATE, USERS
 from chat_server.core import requests
@@ -18,9 +18,6 @@ from chat_server.escape import one_line
 
 OLDEST_VERSION: Final = (6, 2)
 """The oldest version of Redis with all that the scripts use."""
-
-_CLOCK_SECONDS: Final = 2.0
-"""A difference of the clocks that users would see. Stamps are by the clock of Redis."""
 
 _RIGHTS: Final = """
 local key, problems = KEYS[1], {}
@@ -79,7 +76,7 @@ def probe_redis(
         report = RedisReport()
         _check_version(connection, report)
         report.errors += _missing_rights(connection)
-        _check_clock(connection, report, clock)
+        report.warnings += clock_problems(connection, clock)
         report.warnings += setting_problems(connection)
         _check_log(connection, report)
         return report
@@ -119,25 +116,6 @@ def _missing_rights(connection: RedisConnection) -> list[str]:
         except BackplaneError as error:
             found.append(str(error))
     return [f"Redis does not permit {one_line(problem)}" for problem in found]
-
-
-def _check_clock(
-    connection: RedisConnection, report: RedisReport, clock: Callable[[], float]
-) -> None:
-    try:
-        before = clock()
-        seconds, microseconds = connection.command("TIME")
-        after = clock()
-    except BackplaneError:
-        return  # reported as a missing right
-    there = int(seconds) + int(microseconds) / 1e6
-    ahead = there - (before + after) / 2
-    if abs(ahead) > _CLOCK_SECONDS + (after - before) / 2:
-        how = "ahead of" if ahead > 0 else "behind"
-        report.warnings.append(
-            f"the clock of Redis is {abs(ahead):.0f} s {how} the one of this machine, and gives"
-            " messages their times; synchronize both"
-        )
 
 
 def _check_log(connection: RedisConnection, report: RedisReport) -> None:

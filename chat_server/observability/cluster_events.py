@@ -111,6 +111,16 @@ class ClusterEvents:
             count=count,
         )
 
+    def messages_unsent(self, count: int) -> None:
+        """The server stopped while Redis was away. No client got an echo of these messages."""
+        self._write(
+            "!",
+            "messages_unsent",
+            f"Stopped with {count} messages not sent to the other servers",
+            count=count,
+            level=LogLevel.ERROR,
+        )
+
     def node_replaced(self) -> None:
         """Another server with the same name has started, so this one takes no part any more."""
         self._write(

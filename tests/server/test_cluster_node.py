@@ -12,13 +12,14 @@ import pytest
 from chat_server.accounts import UsersFileError, open_accounts
 from chat_server.cluster_node import JoinError
 from chat_server.config import Config, Tuning
+from chat_server.core.requests import Publish
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
 from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.cluster import Cluster, LocalNode, StartCluster
 from tests.support.redis_server import RedisServer, StartRedis
 from tests.support.server_cli import run_server
-from tests.support.wait_until import until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 from tests.support.wire_client import WireClient
 
 MESSAGE = r"\[\d\d:\d\d:\d\d\] {}: {}"
@@ -340,3 +341,63 @@ def test_metrics_count_entries_and_servers(start_cluster: StartCluster) -> None:
     assert first.measure().redis_entries_written == 3
     assert second.measure().redis_entries_written == 0
     assert first.measure().redis_queue_entries == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("role", "step"), [("reader", "_read"), ("writer", "_beat")])
+def test_server_whose_log_thread_has_ended_needs_a_restart(
+    start_cluster: StartCluster, monkeypatch: pytest.MonkeyPatch, role: str, step: str
+) -> None:
+    cluster = start_cluster(1)
+    server = local(cluster, 0).running.server
+    assert server.defect() is None
+    assert server._node is not None
+    part = getattr(server._node.backplane, f"_{role}")
+
+    def end_thread(*arguments: object, **settings: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(part, step, end_thread)
+    part._thread.join(WAIT_TIMEOUT)
+    assert server.defect() == f"the thread 'log {role}' does not run"
+    assert server.health_problem() == server.defect()
+
+
+def test_server_is_unhealthy_as_soon_as_another_has_its_name(start_cluster: StartCluster) -> None:
+    cluster = start_cluster(1, redis_unhealthy_seconds=600.0)
+    older = local(cluster, 0).running.server
+    alice = cluster.log_in(0, "alice")
+    newer = start_cluster(1, redis=cluster.redis, redis_unhealthy_seconds=600.0)
+    until(lambda: older.health_problem() is not None, "the older server is unhealthy")
+    assert older.health_problem() == "another server with the name 'node0' has started"
+    assert older.defect() is None  # a restart would replace the newer one
+    assert local(newer, 0).running.server.health_problem() is None
+    alice.expect("[SERVER] Disconnected from the other servers; your messages will be sent later")
+
+
+def test_stop_without_redis_reports_unsent_messages_that_got_no_echo(
+    start_cluster: StartCluster,
+) -> None:
+    cluster = start_cluster(1, redis_stop_seconds=0.2)
+    node = local(cluster, 0)
+    alice = cluster.log_in(0, "alice", subscribe="alice")
+    cluster.redis.kill()
+    for text in ("one", "two", "three"):
+        alice.send(text)
+    server = node.running.server
+    until(lambda: server.measure().redis_queue_entries >= 1, "messages wait")
+    until(lambda: waiting_texts(server) == 3, "all three messages wait")
+    node.running.stop()
+    assert "Stopped with 3 messages not sent to the other servers" in node.log
+    lines = list(iter(alice.read_line, None))
+    assert "[SERVER] Server is shutting down" in lines
+    assert not [line for line in lines if "alice: " in str(line)]
+
+
+def waiting_texts(server: ChatServer) -> int:
+    """Return how many messages wait for Redis."""
+    assert server._node is not None
+    outgoing = server._node.backplane._outgoing
+    with outgoing._lock:
+        queued = (*outgoing._waiting, *outgoing._sent)
+        return sum(len(each.request.texts) for each in queued if isinstance(each.request, Publish))

@@ -54,6 +54,9 @@ class NotedEvents:
     def sessions_restored(self, count: int) -> None:
         self.seen.append(("restored", count))
 
+    def messages_unsent(self, count: int) -> None:
+        self.seen.append(("unsent", count))
+
     def node_replaced(self) -> None:
         self.seen.append(("replaced", None))
 

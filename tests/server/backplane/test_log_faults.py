@@ -274,6 +274,19 @@ def test_stop_without_redis_is_bounded(redis_server: RedisServer) -> None:
         assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize(("difference", "how"), [(-3600, "ahead of"), (3600, "behind"), (0, None)])
+def test_start_warns_about_a_clock_that_differs_from_that_of_redis(
+    redis_server: RedisServer, difference: int, how: str | None
+) -> None:
+    node = LogNode(redis_server.url, "a")
+    node.backplane._clock = lambda: time.time() + difference
+    with running(node):
+        warnings = [str(why) for name, why in node.events.seen if "the clock of Redis" in str(why)]
+    assert len(warnings) == (how is not None)
+    if how is not None:
+        assert f"3600 s {how} the one of this machine" in warnings[0]
+
+
 def test_later_start_of_a_name_ends_the_earlier_one(redis_server: RedisServer) -> None:
     older, newer = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "a")
     with running(older):
