@@ -8,6 +8,7 @@ from typing import Any
 
 from chat_server.access import BanList
 from chat_server.core import Hub, Session, requests
+from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import (
     LogEntry,
     LogSkipped,
@@ -70,8 +71,14 @@ class Accounts:
 class Node:
     """A hub that reads the log, as far as it has come. It is its own backplane."""
 
-    def __init__(self, log: Log, name: str, accounts: tuple[str, ...]) -> None:
+    def __init__(self, log: Log, name: str, accounts: tuple[str, ...], burst: int = 0) -> None:
+        """`burst`: moves of a user that this node announces at once. 0: all."""
         self.log = log
+        self.limit = (
+            PresenceLimit(burst, 3.0, lambda: None, lambda: log.stamp / 1_000_000)
+            if burst
+            else None
+        )
         self.name = name
         self.read = 0
         """Entries of the log that are applied."""
@@ -89,6 +96,7 @@ class Node:
             table.is_active,
             self._no_clock,
             may_be_followed=table.exists,
+            presence_limit=self.limit,
             record=self.records.append,
             backplane=self,
             accounts=table,

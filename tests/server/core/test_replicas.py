@@ -80,9 +80,11 @@ STEPS = st.lists(
 class Chat:
     """Three nodes and an embedded hub, with the same clients. Each client is at one node."""
 
-    def __init__(self) -> None:
+    def __init__(self, bursts: tuple[int, ...] = (0,) * NODES) -> None:
         self.log = Log()
-        self.nodes = [Node(self.log, f"node{number}", USERS) for number in range(NODES)]
+        self.nodes = [
+            Node(self.log, f"node{number}", USERS, burst) for number, burst in enumerate(bursts)
+        ]
         self.embedded = Embedded(self.log, USERS)
         self.clients: list[tuple[Node, Session[Client], Session[Client]]] = []
         self.pairs: list[tuple[Client, Client]] = []
@@ -109,6 +111,8 @@ class Chat:
                     self.nodes[number].catch_up()
                 case "pass", microseconds:
                     self.log.stamp += microseconds
+                    for node in self.nodes:
+                        node.hub.settle_presence()
                 case "rebuild", number:
                     self._rebuild(self.nodes[number])
                 case _:
@@ -146,12 +150,15 @@ class Chat:
         node.rebuild(*self.snapshots[len(self.snapshots) // 2])
 
     def check(self) -> None:
+        self.check_nodes()
+        for shared, alone in self.pairs:
+            assert shared.lines == alone.lines
+
+    def check_nodes(self) -> None:
         states = [node.state() for node in self.nodes]
         assert states[1:] == states[:-1]
         records = [node.flat_records() for node in self.nodes]
         assert records[1:] == records[:-1]
-        for shared, alone in self.pairs:
-            assert shared.lines == alone.lines
 
 
 @settings(max_examples=250, deadline=None)
@@ -162,6 +169,16 @@ def test_clients_of_three_nodes_read_what_they_read_from_one_server(
     chat = Chat()
     chat.run(steps)
     chat.check()
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_nodes_that_hold_other_presence_notices_are_in_equal_states(
+    steps: list[tuple[Any, ...]],
+) -> None:
+    chat = Chat(bursts=(0, 1, 2))
+    chat.run(steps)
+    chat.check_nodes()
 
 
 @settings(max_examples=150, deadline=None)
