@@ -34,6 +34,9 @@ FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 """Where programs may be that are not on the PATH."""
 
 START_SECONDS: Final = 30.0
+RESTART_SECONDS: Final = 5.0
+"""How long a server or Redis stays away that was killed: long enough to see what that does."""
+
 STOP_SECONDS: Final = 15.0
 
 
@@ -51,15 +54,33 @@ class Part:
     def __init__(self, name: str, command: Sequence[str | Path], folder: Path) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
+        self._command = command
+        self._folder = folder
+        self.process = self._run()
+
+    def _run(self) -> subprocess.Popen[bytes]:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd=folder,
+                cwd=self._folder,
                 start_new_session=True,
             )
+
+    def restart_if_ended(self) -> None:
+        """Start it again, `RESTART_SECONDS` after it has ended. Print both moments."""
+        if self.process.poll() is None:
+            return
+        print(
+            f"{self.name} has ended. It starts again in {RESTART_SECONDS:.0f} s."
+            " The other programs go on.",
+            flush=True,
+        )
+        time.sleep(RESTART_SECONDS)
+        self.process = self._run()
+        print(f"{self.name} has started again.", flush=True)
 
     def check(self) -> None:
         """Raise `StartError` if it has ended."""
@@ -189,18 +210,21 @@ def _introduction(port: int, servers: dict[str, int], folder: Path) -> str:
     connections = [
         f"    nc 127.0.0.1 {number}    # server {name}" for name, number in servers.items()
     ]
+    addresses = "".join(f" --server 127.0.0.1:{number}" for number in servers.values())
     return "\n".join(
         [
             "Two servers over one Redis are one chat. Connect in two terminals:",
             "",
             *connections,
             f"    nc 127.0.0.1 {port}    # HAProxy, which chooses a server",
-            f"    .venv/bin/chat-tui 127.0.0.1:{port}",
+            f"    .venv/bin/chat-tui{addresses}",
             "",
             "Log in with `LOGIN alice password123` in one and `LOGIN bob password123` in the other."
             " Type `/subscribe *` in both. Each then reads what the other one types.",
             "",
-            f"The logs are in {folder}. Press Ctrl+C to stop all of it.",
+            "A server or Redis that you kill starts again after"
+            f" {RESTART_SECONDS:.0f} s. The logs are in {folder}.",
+            "Press Ctrl+C to stop all of it.",
         ]
     )
 
@@ -210,7 +234,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run until a signal, or until a part ends. Return the exit status."""
+    """Run until a signal, or until HAProxy ends. Return the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     parts: list[Part] = []
@@ -220,7 +244,10 @@ def main() -> int:
             start(Path(name), parts)
             while True:
                 for part in parts:
-                    part.check()
+                    if part.name == "haproxy":
+                        part.check()
+                    else:
+                        part.restart_if_ended()
                 time.sleep(0.2)
         except StopRequestedError:
             print("Stopping", flush=True)

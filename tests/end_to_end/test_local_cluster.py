@@ -19,6 +19,12 @@ from tests.support.wait_until import WAIT_TIMEOUT, until
 
 SCRIPT = PROJECT / "deploy/local_cluster.py"
 
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); import local_cluster;"
+    " local_cluster.RESTART_SECONDS = 0.3; sys.exit(local_cluster.main())"
+)
+"""Run the script, without the wait that lets a user see what a fault does."""
+
 RequireProgram = Callable[[str], Path]
 
 
@@ -26,7 +32,7 @@ RequireProgram = Callable[[str], Path]
 def running_cluster(folder: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Run the script of `make cluster` in a session of its own, as in a terminal."""
     with subprocess.Popen(
-        [sys.executable, SCRIPT],
+        [sys.executable, "-c", START, SCRIPT.parent],
         env={**os.environ, "TMPDIR": str(folder), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -135,6 +141,33 @@ def test_cluster_stops_when_one_of_its_programs_ends(
         assert process.stderr is not None
         assert process.stderr.read().startswith("make cluster: haproxy has ended: ")
     until(lambda: not processes_of(tmp_path), "no program is left")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_server_starts_again_and_the_other_programs_go_on(
+    tmp_path: Path, require_program: RequireProgram
+) -> None:
+    for program in ("redis-server", "haproxy"):
+        require_program(program)
+    with running_cluster(tmp_path) as process:
+        read_introduction(process)
+        lines = subprocess.run(
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)],
+            capture_output=True,
+            text=True,
+        ).stdout.splitlines()
+        (server,) = [line for line in lines if "--node one" in line]
+        os.kill(int(server.split()[0]), signal.SIGKILL)
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("server-one has ended. It starts again in ")
+        assert any("--node two" in each for each in processes_of(tmp_path))
+        assert process.stdout.readline() == "server-one has started again.\n"
+        until(
+            lambda: any("--node one" in each for each in processes_of(tmp_path)),
+            "the server runs again",
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT_TIMEOUT) == 0
     assert list(tmp_path.iterdir()) == []
 
 
