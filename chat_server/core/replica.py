@@ -442,7 +442,7 @@ class HubReplica(Generic[ReceiverT]):
             self.messages += session is not None and session.is_local
             if not decision.is_kept:
                 self.deliveries += self._state.sessions[decision.recipient].is_local
-        return self._apply(decision)
+        return self._apply(replace(decision, is_late=session is None))
 
     def _read_private(
         self, request: requests.ReadPrivate, session: Session[ReceiverT], _: Place

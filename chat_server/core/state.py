@@ -377,7 +377,8 @@ class HubState(Generic[ReceiverT]):
     def outputs_of_private(self, event: PrivateMessageSent) -> list[Delivery[ReceiverT]]:
         """Return what is to be sent for a private message: the message, and the receipt."""
         deliveries: list[Delivery[ReceiverT]] = []
-        recipient, author = self.sessions.get(event.recipient), self.sessions.get(event.author)
+        recipient = self.sessions.get(event.recipient)
+        author = None if event.is_late else self.sessions.get(event.author)
         if event.is_kept:
             return [] if author is None else addressed_to(author, KeptReceipt(event.recipient))
         if recipient is not None:

@@ -260,6 +260,9 @@ class PrivateMessageSent:
     """The time to show, as in `PublishedMessages`."""
     is_kept: bool = False
     """True if the recipient does not receive it now. It is stored and waits as unread."""
+    is_late: bool = False
+    """True if the session that sent it has ended: the log had lost it. No session gets the reply,
+    also not a newer one of its author."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -324,3 +324,14 @@ def test_state_does_not_depend_on_the_order_of_sets() -> None:
     assert states[0] == states[1]
     assert "psst" not in states[0]
     assert "carol" in states[0]
+
+
+def test_reply_to_a_lost_private_message_reaches_no_newer_session(chat: TwoNodes) -> None:
+    newer = chat.log_in(chat.second, "alice")
+    request = requests.SendPrivate("bob", "psst", may_wait=False)
+    chat.log.append(request, "alice", chat.alice.generation, "a:1", chat.first.number + 1)
+    lost = chat.log.entries.pop()
+    chat.log.entries.append(replace(lost, first_stamp=lost.stamp))
+    chat.second.catch_up()
+    assert read(chat.bob) == ["alice -> bob: psst"]
+    assert read(newer) == []
