@@ -69,6 +69,10 @@ class SharedAccountStore(AccountsInUse):
 
     # The replicated state
 
+    def created(self, name: str) -> str | None:
+        """Return when the account was created, if there is one and it is known."""
+        return self.accounts.created.get(name)
+
     def apply(self, change: requests.ChangeAccount) -> None:
         """Apply an entry of the log."""
         accounts, name, account = self.accounts, change.name, change.account

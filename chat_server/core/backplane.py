@@ -59,6 +59,9 @@ class AccountTable(Protocol):
     def creation_times(self) -> Mapping[str, str | None]:
         """Return all accounts, with the text of their creation time if known."""
 
+    def created(self, name: str) -> str | None:
+        """Return the text of the creation time of one account, if there is one and it is known."""
+
     def apply(self, change: ChangeAccount) -> None:
         """Apply an entry of the log."""
 

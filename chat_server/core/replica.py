@@ -512,7 +512,7 @@ class HubReplica(Generic[ReceiverT]):
         table = self._accounts
         assert table is not None
         name, account = request.name, request.account
-        created = table.creation_times().get(name)
+        created = table.created(name)
         table.apply(request)
         removed = EndNotice(EndCause.ACCOUNT_REMOVED)
         if request.renamed_from:

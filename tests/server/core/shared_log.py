@@ -52,6 +52,9 @@ class Accounts:
     def creation_times(self) -> dict[str, str | None]:
         return {name: record.created for name, record in self.records.items()}
 
+    def created(self, name: str) -> str | None:
+        return self.records[name].created if name in self.records else None
+
     def apply(self, change: requests.ChangeAccount) -> None:
         self.records.pop(change.renamed_from, None)
         self.records.pop(change.name, None)
@@ -215,7 +218,7 @@ class Embedded:
     def change_account(self, change: requests.ChangeAccount) -> None:
         """Do what a reload of the users file does."""
         name, account = change.name, change.account
-        created = self.accounts.creation_times().get(name)
+        created = self.accounts.created(name)
         self.accounts.apply(change)
         if change.renamed_from:
             self.hub.rename_users({change.renamed_from: name})
