@@ -89,7 +89,9 @@ class ClusterNode:
         saved = SavedState() if history is None else history.saved_state()
         self._accounts.report_sessions_of(hub.has_session)
         try:
-            self.backplane.start(hub, stamp=saved.log_position, numbers=saved.log_numbers)
+            self.backplane.start(
+                hub, stamp=saved.log_position, numbers=saved.log_numbers, newest=saved.newest_stamp
+            )
         except BackplaneError as error:
             raise JoinError(str(error)) from error
         accounts = self._accounts.accounts

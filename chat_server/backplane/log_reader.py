@@ -79,7 +79,7 @@ class LogReader:
         self._place = Place()
         self._alive: set[str] = set()
         self._emitted: dict[str, int] = {}
-        self._emitted_stamp = 0
+        self._emitted_stamp = self._floor = 0
         self._tail = LogTail(tuning)
         self._newest = 0
         """The newest stamp of the log that this server has heard of."""
@@ -110,6 +110,11 @@ class LogReader:
     def position(self) -> int:
         """The last stamp that was applied."""
         return self._place.reached
+
+    @property
+    def floor(self) -> int:
+        """New stamps are above it: nothing that a client has read or will read is later."""
+        return max(self.position, self._emitted_stamp, self._floor)
 
     @property
     def lag_seconds(self) -> float:
@@ -160,11 +165,14 @@ class LogReader:
         node: str,
         stamp: int,
         numbers: Mapping[str, int],
+        newest: int,
     ) -> None:
         """Load the state, or write it to an empty Redis. Raises `BackplaneError`.
 
-        `stamp` and `numbers`: of the newest entry that the history holds. See `emitted`.
+        `stamp` and `numbers`: of the newest entry that the history holds. See `emitted`. `newest`:
+        the newest stamp in the history, which may be that of another log or of a single server.
         """
+        self._floor = newest
         self._replica = replica
         self._node = node
         self._emitted_stamp = stamp
@@ -174,10 +182,19 @@ class LogReader:
         if not reply[0]:
             self._place = Place(stamp, stamp, 0, dict(numbers))
         elif reply[1] == FORM.encode():
-            self._use_snapshot(connection, reply)
+            is_other = bool(numbers) and not self._has_any(connection, numbers)
+            if is_other:
+                self._emitted_stamp, self._emitted = 0, {}
+            self._use_snapshot(connection, reply, is_other_log=is_other)
         newest = self._compare(connection)
         while self.position < newest and self._read(connection, is_blocking=False):
             pass
+
+    @staticmethod
+    def _has_any(connection: RedisConnection, nodes: Mapping[str, int]) -> bool:
+        """Return whether the log knows any of these nodes. It forgets them after a day."""
+        known = (connection.command("HKEYS", key) for key in (scripts.NODES, scripts.ENDED))
+        return any(name.decode() in nodes for names in known for name in names)
 
     def start(self) -> None:
         """Start the thread."""
@@ -286,14 +303,16 @@ class LogReader:
             return int(oldest[:-2]) > place.stamp and int(first) == place.number + 1
         return int(count) == place.number and int(newest) >= place.reached
 
-    def _use_snapshot(self, connection: RedisConnection, reply: list[Any]) -> None:
+    def _use_snapshot(
+        self, connection: RedisConnection, reply: list[Any], *, is_other_log: bool = False
+    ) -> None:
         """Replace the state by a snapshot, from before what was emitted if there is one.
 
-        `reply`: of `scripts.PLACE`.
+        `reply`: of `scripts.PLACE`. `is_other_log`: the history is of another log.
         """
         oldest = int(reply[6] or int(reply[3]) + 1)
         place, state = snapshots.load(connection, self._emitted_stamp, oldest)
-        self._replica.restore(requests.Snapshot(place.stamp, state))
+        self._replica.restore(requests.Snapshot(place.stamp, state, is_other_log))
         self._place = place
         self._alive = set(place.alive)
         self._tail.clear()
@@ -315,7 +334,7 @@ class LogReader:
         accounts = self._accounts()
         tail = self._tail.entries()
         arguments: list[str | bytes | int] = [
-            *(secrets.token_hex(8), FORM, place.reached, place.number, self._emitted_stamp),
+            *(secrets.token_hex(8), FORM, place.reached, place.number, self.floor),
             *(round(self._tuning.redis_lease_seconds * 1000), place.stamp, snapshot),
             len(place.applied),
         ]

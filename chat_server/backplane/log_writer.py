@@ -198,7 +198,7 @@ class LogWriter:
             self._node,
             FORM,
             _milliseconds(self._tuning.redis_lease_seconds),
-            position,
+            self._reader.floor,
             self._outgoing.base,
         )
         match reply:

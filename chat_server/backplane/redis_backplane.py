@@ -71,20 +71,26 @@ class RedisBackplane(Generic[values.ReceiverT]):
         self._writer: LogWriter | None = None
 
     def start(
-        self, replica: Replica, *, stamp: int = 0, numbers: Mapping[str, int] | None = None
+        self,
+        replica: Replica,
+        *,
+        stamp: int = 0,
+        numbers: Mapping[str, int] | None = None,
+        newest: int = 0,
     ) -> None:
         """Load the state from the log, or write it there, and start the threads.
 
         `stamp`: of the newest entry in the history; `numbers`: the newest number of each node in
-        it. Entries up to these are applied silently. On return, the replica has applied all that
-        was in the log. Raises `BackplaneError`: one line for the operator.
+        it. Entries up to these are applied silently. `newest`: the newest stamp in the history; new
+        ones are above it. On return, the replica has applied all that was in the log. Raises
+        `BackplaneError`: one line for the operator.
         """
         connection = self._connect("start")
         try:
             seconds, microseconds = connection.command("TIME")
             # By the clock of Redis, so that a later start has a higher number on any machine.
             self._node = f"{self._name}:{int(seconds) * 1_000_000 + int(microseconds)}"
-            self._reader.load(connection, replica, self._node, stamp, numbers or {})
+            self._reader.load(connection, replica, self._node, stamp, numbers or {}, newest)
             self._check_settings(connection)
         finally:
             connection.close()

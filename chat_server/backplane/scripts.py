@@ -32,14 +32,16 @@ from typing import Final, NamedTuple
 
 LOG: Final = "{lobby}:log"
 STATE: Final = "{lobby}:state"
+NODES: Final = "{lobby}:nodes"
+ENDED: Final = "{lobby}:ended"
 USERS: Final = "{lobby}:users"
 SNAPSHOTS: Final = "{lobby}:snapshots"
 
 KEYS: Final = (
     LOG,
     STATE,
-    "{lobby}:nodes",
-    "{lobby}:ended",
+    NODES,
+    ENDED,
     "{lobby}:leases",
     "{lobby}:sessions",
     USERS,
@@ -320,10 +322,15 @@ redis.call('HSET', STATE, 'snapped_n', ARGV[3], 'snapped_at', text(now() / 1000)
 local stamps = redis.call('HKEYS', SNAPSHOTS)
 table.sort(stamps, function(a, b) return tonumber(a) > tonumber(b) end)
 local oldest, last = now() - 3600000000, tonumber(stamps[2] or '0')
+-- And the first one, which has no stamp, as long as the log has its first entry.
+local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
+local is_whole = first[1] and first[1][2][2] == '1'
 for i = 3, #stamps do
   local stamp = tonumber(stamps[i])
   local next_older = tonumber(stamps[i + 1] or '0')
-  if stamp < oldest or last - next_older < 300000000 then
+  if stamp == 0 and is_whole then
+    last = stamp
+  elseif stamp < oldest or last - next_older < 300000000 then
     redis.call('HDEL', SNAPSHOTS, stamps[i])
   else
     last = stamp

@@ -148,6 +148,8 @@ class LogSkipped:
     """By user, as in the snapshot. Without those of users to themselves."""
     accounts: Mapping[str, str | None] | None = None
     """All accounts, as in the snapshot. See `AccountsChanged`. None: not known."""
+    is_other_log: bool = False
+    """True if what is stored so far is of another log: its position and numbers mean nothing."""
 
 
 Record: TypeAlias = (
@@ -206,3 +208,5 @@ class SavedState:
     """The stamp of the last entry of the log that is recorded. 0: none, or there is no log."""
     log_numbers: Mapping[str, int] = field(default_factory=dict)
     """The highest number of the recorded entries, by the server that appended them."""
+    newest_stamp: int = 0
+    """The newest stamp of what is recorded. `last_stamp` is above it."""

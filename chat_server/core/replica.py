@@ -212,17 +212,18 @@ class HubReplica(Generic[ReceiverT]):
                 for receivers, output in jump_notices(places, before.rooms, self._state):
                     self._emit(receivers, output)
             if self._record is not None:
-                self._record(self._skipped(snapshot.stamp))
+                self._record(self._skipped(snapshot))
 
-    def _skipped(self, stamp: int) -> LogSkipped:
+    def _skipped(self, snapshot: requests.Snapshot) -> LogSkipped:
         """Return the record of a state that was taken from a snapshot. The lock is held."""
         state, accounts = self._state, self._accounts
         subscriptions = {user: names - {user} for user, names in state.subscriptions.items()}
         return LogSkipped(
-            stamp,
+            snapshot.stamp,
             {node: number for node, (number, _) in state.applied.items()},
             {user: frozenset(names) for user, names in subscriptions.items() if names},
             None if accounts is None else dict(accounts.creation_times()),
+            snapshot.is_other_log,
         )
 
     def local_sessions(self) -> list[tuple[int, requests.RestoreSession]]:

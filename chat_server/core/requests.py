@@ -251,3 +251,5 @@ class Snapshot:
     """The stamp of the last entry before it."""
     state: Mapping[str, Any]
     """Made and read by `core.snapshots` alone."""
+    is_other_log: bool = False
+    """True if the history of the server that loads it is of another log."""

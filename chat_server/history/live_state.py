@@ -41,6 +41,8 @@ class LiveState:
             case records.LogPosition(node=node):
                 self._positions[node] = record
             case records.LogSkipped(stamp, numbers):
+                if record.is_other_log:
+                    self._positions.clear()
                 for node, number in numbers.items():
                     self._positions[node] = records.LogPosition(stamp, node, number)
             case records.VisitStarted(user):

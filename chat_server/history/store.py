@@ -126,11 +126,23 @@ def misses_entries(skipped: records.LogSkipped, position: int, numbers: Mapping[
     Decided by the numbers: after Redis has lost everything, the snapshot of the server that writes
     it there contains nothing that this server has not stored. `position`: of the last stored entry.
     """
+    if skipped.is_other_log:
+        return True
     if skipped.stamp <= position:
         return False  # the entries behind the snapshot are read again
     return any(number > numbers.get(node, 0) for node, number in skipped.numbers.items()) or (
         0 < position < skipped.stamp - _LOG_MEMORY
     )
+
+
+def other_log_gap(skipped: records.LogSkipped, newest: int) -> int:
+    """Return behind which stamp entries of a log are missing, if what is stored is of another one.
+
+    `newest`: the newest stamp of what is stored. It may be above those of this log.
+    """
+    if newest < skipped.stamp or not skipped.numbers:
+        return newest
+    return 0
 
 
 def line_bytes(message: PastMessage) -> int:

@@ -20,6 +20,7 @@ from chat_server.history.store import (
     Pruned,
     Retention,
     misses_entries,
+    other_log_gap,
 )
 from chat_server.history.values import Gap
 
@@ -62,6 +63,7 @@ class MemoryStore:
             ),
             self._state.log_position,
             dict(self._state.log_numbers),
+            self._state.newest,
         )
 
     def start(
@@ -277,6 +279,10 @@ class MemoryStore:
         if not misses_entries(skipped, state.log_position, state.log_numbers):
             return
         after = state.log_position or state.newest
+        if skipped.is_other_log:
+            after = other_log_gap(skipped, state.newest)
+            state.log_position = 0
+            state.log_numbers.clear()
         if after < skipped.stamp:
             state.gaps.append(Gap(after, skipped.stamp + 1))
             if len(state.gaps) > MAX_LOG_GAPS:

@@ -6,7 +6,12 @@ import sqlite3
 from collections.abc import Mapping
 
 from chat_server.core import records
-from chat_server.history.store import MAX_LOG_GAPS, MAX_LOG_NODES, misses_entries
+from chat_server.history.store import (
+    MAX_LOG_GAPS,
+    MAX_LOG_NODES,
+    misses_entries,
+    other_log_gap,
+)
 from chat_server.history.values import Gap
 
 _STORE = (
@@ -49,6 +54,9 @@ def skip(connection: sqlite3.Connection, skipped: records.LogSkipped, newest: in
     if not misses_entries(skipped, position, numbers):
         return False
     after = position or newest
+    if skipped.is_other_log:
+        after = other_log_gap(skipped, newest)
+        connection.execute("DELETE FROM log_number")
     if after < skipped.stamp:
         connection.execute(
             "INSERT INTO log_gap VALUES(?, ?) ON CONFLICT(after) DO UPDATE"

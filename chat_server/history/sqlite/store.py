@@ -121,6 +121,7 @@ class SqliteStore:
             waiting,
             position,
             numbers,
+            newest,
         )
 
     def start(

@@ -119,6 +119,19 @@ class TestOrder:
         assert texts(model.log) == ["m1", "120 messages were not kept", "m2"]
         assert model.log[model.log.first + 1].kind is EntryKind.GAP
 
+    def test_gap_between_two_messages_is_not_the_horizon(self, model: ChatModel) -> None:
+        entries = (message(1), NotKept(before=stamp(5)), message(6))
+        model.apply(HistoryPage("lobby", PageKind.FIRST, entries))
+        first, gap, last = texts(model.log)
+        assert (first, last) == ("m1", "m6")
+        assert gap.endswith("were not kept")
+        assert model.log.top.kept_since is None
+        older = (message(-3), NotKept(before=stamp(-1)), message(0))
+        model.apply(HistoryPage("lobby", PageKind.EARLIER, older))
+        found = [text for text in texts(model.log) if not text.endswith("were not kept")]
+        assert found == ["m-3", "m0", "m1", "m6"]
+        assert model.log.top.kept_since is None
+
     def test_horizon_of_retention_is_shown_at_the_top_only(self, model: ChatModel) -> None:
         entries = (NotKept(before=stamp(0)), message(1))
         model.apply(HistoryPage("lobby", PageKind.FIRST, entries))
