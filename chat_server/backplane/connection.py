@@ -123,7 +123,7 @@ def connect(settings: RedisSettings, timeout: float, name: str) -> RedisConnecti
         password = settings.password()
     except RedisSettingsError as error:
         raise BackplaneError(str(error)) from error
-    address = _find_master(settings, timeout) if url.service else url.addresses[0]
+    address = _find_master(settings, timeout, password) if url.service else url.addresses[0]
     login = {
         "db": url.database,
         "username": url.user or None,
@@ -145,27 +145,40 @@ def connect(settings: RedisSettings, timeout: float, name: str) -> RedisConnecti
     return connection
 
 
-def _find_master(settings: RedisSettings, timeout: float) -> tuple[str, int]:
+def _find_master(settings: RedisSettings, timeout: float, password: str | None) -> tuple[str, int]:
     """Ask the Sentinels, in order, for the address of the master."""
     service = settings.url.service
     why = ""
     for address in settings.url.addresses:
         try:
-            sentinel = _open(settings, address, timeout)
+            found = _ask_sentinel(settings, address, timeout, password)
         except BackplaneError as error:
             why = why or str(error)
             continue
-        try:
-            found = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
-        except BackplaneError as error:
-            why = why or str(error)
-            continue
-        finally:
-            sentinel.close()
         if found is not None:
             return found[0].decode(), int(found[1])
         why = f"the Sentinel at {_shown(address)} watches no master {one_line(service)!r}"
     raise BackplaneError(why)
+
+
+def _ask_sentinel(
+    settings: RedisSettings, address: tuple[str, int], timeout: float, password: str | None
+) -> Any:
+    """Return the address of the master, or None.
+
+    A Sentinel that needs a password is given that of Redis. One that needs none rejects any.
+    """
+    login: dict[str, str] = {}
+    while True:
+        sentinel = _open(settings, address, timeout, **login)
+        try:
+            return sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.url.service)
+        except BackplaneError as error:
+            if login or password is None or not isinstance(error.__cause__, AuthenticationError):
+                raise
+            login["password"] = password
+        finally:
+            sentinel.close()
 
 
 def _open(
@@ -182,15 +195,15 @@ def _open(
         **login,
     }
     where = _shown(address)
+    make: Any = redis.Connection
+    if settings.url.is_encrypted:
+        make = redis.SSLConnection
+        options["ssl_ca_certs"] = None if settings.ca is None else str(settings.ca)
+    connection = make(**options)
     try:
-        if settings.url.is_encrypted:
-            ca = None if settings.ca is None else str(settings.ca)
-            connection: Any = redis.SSLConnection(ssl_ca_certs=ca, **options)
-        else:
-            make: Any = redis.Connection
-            connection = make(**options)
         connection.connect()
-    except (RedisError, OSError) as error:
+    except (RedisError, OSError, UnicodeError) as error:  # the last: of a host or a password
+        connection.disconnect()
         raise BackplaneError(_explain(error, where)) from error
     return RedisConnection(connection, where)
 
@@ -229,6 +242,6 @@ def _explain(error: Exception, where: str) -> str:
         return f"Redis at {where} is loading its data"
     if isinstance(error, redis.TimeoutError):
         return f"Redis at {where} does not answer in time"
-    if isinstance(error, redis.ConnectionError | OSError):
+    if isinstance(error, redis.ConnectionError | OSError | UnicodeError):
         return f"Redis at {where} cannot be reached: {text}"
     return f"Redis at {where} reports an error: {text}"

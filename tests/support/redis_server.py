@@ -244,8 +244,14 @@ class RedisSentinel:
     NAME: Final = "lobby"
     """The name of the primary."""
 
-    def __init__(self, program: Path, primary: RedisServer, *, down_after: int = 300) -> None:
-        """Start it. `down_after`: milliseconds without an answer until the primary is replaced."""
+    def __init__(
+        self, program: Path, primary: RedisServer, *, down_after: int = 300, password: str = ""
+    ) -> None:
+        """Start it.
+
+        `down_after`: milliseconds without an answer until the primary is replaced. `password`: that
+        its clients have to give.
+        """
         self._folder = Path(tempfile.mkdtemp(prefix="sentinel-", dir="/tmp"))
         config = self._folder / "sentinel.conf"
         for attempt in range(START_ATTEMPTS):
@@ -255,6 +261,7 @@ class RedisSentinel:
                 f"sentinel monitor {self.NAME} 127.0.0.1 {primary.port} 1\n"
                 f"sentinel down-after-milliseconds {self.NAME} {down_after}\n"
                 f"sentinel failover-timeout {self.NAME} 3000\n"
+                + (f"requirepass {password}\n" if password else "")
             )
             try:
                 self.process = WatchedProcess(

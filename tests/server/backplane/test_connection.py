@@ -127,6 +127,22 @@ def test_sentinel_names_the_master(
     assert "watches no master" in error_of(sentinel.url.replace("lobby", "other"))
 
 
+def test_sentinel_with_the_password_of_redis_names_the_master(
+    start_redis: StartRedis, start_sentinel: StartSentinel
+) -> None:
+    server = start_redis(password="secret")
+    sentinel = start_sentinel(server, password="secret")
+    with connected(sentinel.url, password_file=server.write_password()) as connection:
+        assert connection.command("CONFIG", "GET", "port")[1] == str(server.port).encode()
+    assert "needs a password" in error_of(sentinel.url)
+    wrong = error_of(sentinel.url, password_file=server.write_password("guess"))
+    assert f"127.0.0.1:{sentinel.port} rejects the user or the password" in wrong
+
+
+def test_impossible_host_name_is_reported_in_one_line() -> None:
+    assert "a..b:6379 cannot be reached" in error_of("redis://a..b")
+
+
 def test_forgotten_script_is_sent_again(redis_server: RedisServer) -> None:
     with connected(redis_server.url) as connection:
         assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0) == [b"empty"]
