@@ -96,8 +96,8 @@ def test_haproxy_passes_tls_on_and_avoids_an_unhealthy_server(
         }.items():
             assert old in config
             config = config.replace(old, new)
-        proxy = start_haproxy(config.replace("{ path /healthz }", "{{ path /healthz }}"),
-            listeners=("chat", "health"))  # fmt: skip
+        config = config.replace("{ path /healthz }", "{{ path /healthz }}")
+        proxy = start_haproxy(config, listeners=("chat", "health"))
         with WireClient("127.0.0.1", proxy.port_of("chat"), source="127.0.0.9") as client:
             client.expect("[SERVER] Login using: LOGIN <username> <password>")
             assert "New connection from 127.0.0.9:" in server.log.getvalue()
@@ -224,7 +224,7 @@ def test_redis_takes_the_settings_and_the_file_of_users(
         "maxmemory-policy": "noeviction",
         "min-replicas-to-write": "1",
     }.items():
-        assert server.command("CONFIG", "GET", name) == {name: value} or [name, value]
+        assert server.command("CONFIG", "GET", name) in ({name: value}, [name, value])
     with pytest.raises(redis.ResponseError, match="NOREPLICAS"):
         server.command("SET", "key", "value")
     with redis.Redis(port=server.port, username="lobby", password="secret") as client:
