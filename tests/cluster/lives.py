@@ -69,12 +69,15 @@ class Lives:
         self.redis_kills = 0
         self.cuts = 0
         self._kinds = [4, 7, 0]
-        """What fails first, the last one first: so also a short run has each kind."""
+        """What fails first, the last one first. So also a short run has each kind."""
         self._was_cleared = False
         """Redis has lost everything. Then a message that is sent again may get another stamp."""
 
     def run(self, seconds: float) -> list[str]:
-        """Live for so long, then compare the nodes. Return all faults."""
+        """Live for so long, and until each kind of fault has begun. Then compare the nodes.
+
+        Return all faults.
+        """
         with self._pool:
             self._live(seconds)
             self._let_all_leave()
@@ -89,7 +92,7 @@ class Lives:
         report_at = now + 10.0
         turns = [(now + self._pause(), number) for number in range(len(self._users))]
         heapify(turns)
-        while now < begin + seconds and not self.ledger.faults:
+        while (now < begin + seconds or self._kinds) and not self.ledger.faults:
             at, number = turns[0]
             if at <= now:
                 self._do_action(self._users[number])

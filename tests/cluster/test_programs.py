@@ -39,7 +39,7 @@ def test_redis_has_its_data_after_a_kill_and_nothing_after_it_was_cleared(
 
 def test_frozen_redis_keeps_its_connections_and_answers_later(start_redis: StartRedis) -> None:
     server = start_redis()
-    with redis.Redis(port=server.port, socket_timeout=0.05, retry=NO_RETRY) as client:
+    with redis.Redis(port=server.port, socket_timeout=0.5, retry=NO_RETRY) as client:
         client.ping()
         server.freeze()
         with pytest.raises(redis.TimeoutError):
@@ -141,7 +141,7 @@ def test_proxy_holds_blocks_and_changes_its_target(start_redis: StartRedis) -> N
     other.command("SET", "name", "other")
     with (
         closing(RedisProxy(one.port)) as proxy,
-        redis.Redis(port=proxy.port, retry=NO_RETRY, socket_timeout=0.1) as client,
+        redis.Redis(port=proxy.port, retry=NO_RETRY, socket_timeout=0.5) as client,
     ):
         assert client.get("name") == b"one"
         proxy.hold()

@@ -56,16 +56,15 @@ def read_introduction(process: subprocess.Popen[str]) -> str:
     return "".join(lines)
 
 
-def read_until(nc: subprocess.Popen[bytes], text: str) -> str:
-    """Read what netcat prints until this text has come."""
+def read_until(nc: subprocess.Popen[bytes], *texts: str) -> None:
+    """Read what netcat prints until all these texts have come, in any order."""
     assert nc.stdout is not None
     read = b""
-    while text.encode() not in read:
+    while not all(text.encode() in read for text in texts):
         assert select.select([nc.stdout], [], [], WAIT_TIMEOUT)[0], read
         part = os.read(nc.stdout.fileno(), 4096)
         assert part, read
         read += part
-    return read.decode()
 
 
 def write(nc: subprocess.Popen[bytes], line: str) -> None:
@@ -109,9 +108,7 @@ def test_netcats_chat_through_both_servers_until_ctrl_c_stops_all_of_it(
             for nc, others in zip(
                 clients, (("bob", "carol"), ("alice", "carol"), ("alice", "bob")), strict=True
             ):
-                text = read_until(nc, f" {others[0]}: I am {others[0]}\n")
-                if f" {others[1]}: I am {others[1]}\n" not in text:
-                    read_until(nc, f" {others[1]}: I am {others[1]}\n")
+                read_until(nc, *(f" {other}: I am {other}\n" for other in others))
             assert processes_of(tmp_path)
             process.send_signal(signal.SIGINT)
             assert process.wait(WAIT_TIMEOUT) == 0
