@@ -9,6 +9,7 @@ from typing import Final
 
 from textual.content import Content
 
+from chat_server.wire import replies
 from chat_tui.events import ConnectionChanged, ConnectionState
 from chat_tui.model import ChatModel, EdgeState, UnreadNumbers, shown_count
 from chat_tui.ui.notifier import Notifier
@@ -134,7 +135,7 @@ def servers_warning(model: ChatModel) -> Sequence[str]:
     if model.connection.state is not ConnectionState.ONLINE or model.servers_connected:
         return ()
     return (
-        "Disconnected from the other servers; your messages will be sent later",
+        replies.SERVERS_DISCONNECTED,
         "Other servers disconnected; messages wait",
         "messages wait",
     )

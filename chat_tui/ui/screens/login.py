@@ -328,25 +328,20 @@ class LoginScreen(FreshScreen):
 
     def _is_plaintext(self) -> bool:
         """Return True if an option or the profile turns encryption off for this server."""
-        host, port, _ = self._account_fields()
         profile = self._profile()
-        if profile is not None and profile.plaintext:
-            return True
-        return self._plaintext_at is not None and (host, port) == (
-            self._plaintext_at[0],
-            str(self._plaintext_at[1]),
-        )
+        return (profile is not None and profile.plaintext) or self._is_at(self._plaintext_at)
 
     def _others(self) -> tuple[Address, ...]:
         """Return the other servers of the chat, as an option or the profile names them."""
-        host, port, _ = self._account_fields()
-        if self._others_at is not None and (host, port) == (
-            self._others_at[0],
-            str(self._others_at[1]),
-        ):
+        if self._is_at(self._others_at):
             return self._other_servers
         profile = self._profile()
         return () if profile is None else profile.others
+
+    def _is_at(self, address: Address | None) -> bool:
+        """Return True if the form has this server."""
+        host, port, _ = self._account_fields()
+        return address is not None and (host, port) == (address[0], str(address[1]))
 
     @on(ProfilePicker.ProfilePicked)
     def _profile_picked(self, event: ProfilePicker.ProfilePicked) -> None:
