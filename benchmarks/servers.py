@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from string import Template
-from types import TracebackType
 from typing import Final, NamedTuple
 
 from benchmarks.accounts import Accounts
@@ -131,12 +130,7 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:
