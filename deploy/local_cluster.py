@@ -74,8 +74,8 @@ class Part:
         if self.process.poll() is None:
             return
         print(
-            f"{self.name} has ended. It starts again in {RESTART_SECONDS:.0f} s."
-            " The other programs go on.",
+            f"{self.name} has ended: {self._last_line()}\n"
+            f"It starts again in {RESTART_SECONDS:.0f} s. The other programs go on.",
             flush=True,
         )
         time.sleep(RESTART_SECONDS)
@@ -85,8 +85,11 @@ class Part:
     def check(self) -> None:
         """Raise `StartError` if it has ended."""
         if self.process.poll() is not None:
-            lines = self.log.read_text(errors="replace").strip().splitlines()
-            raise StartError(f"{self.name} has ended: {lines[-1] if lines else 'it wrote nothing'}")
+            raise StartError(f"{self.name} has ended: {self._last_line()}")
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it wrote nothing"
 
     def wait_until(self, is_ready: Callable[[], bool]) -> None:
         """Wait until it can be used. Raises `StartError` if it ends, or is not ready in time."""
