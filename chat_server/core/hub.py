@@ -97,6 +97,7 @@ class Hub(HubReplica[ReceiverT]):
         self.is_shared = backplane is not None
         """There are other servers, so a request may take a while."""
         self._backplane: Backplane[ReceiverT] = backplane or EmbeddedBackplane(self)
+        self._publish_run = self._backplane.publish  # bound once: a message pays for each look-up
 
     def use_history(self, record: Callable[[Record], None], saved: SavedState) -> None:
         """Record from now on, and go on from the stored state. Only before the first login."""
@@ -237,7 +238,7 @@ class Hub(HubReplica[ReceiverT]):
 
         `actions`: the texts say what the author does (`/me`).
         """
-        return self._backplane.publish(session, texts, actions)
+        return self._publish_run(session, texts, actions)
 
     def send_private(
         self, session: Session[ReceiverT], name: str, text: str

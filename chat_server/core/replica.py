@@ -141,7 +141,6 @@ class HubReplica(Generic[ReceiverT]):
             # Above all others, whatever the clock says. Stamps order the messages and are not
             # shown. After a clock was set back they count on, and only `time` follows the clock.
             stamp = max(now, self._state.last_stamp + 1)
-            self.messages += len(texts)
             return self._apply_messages(
                 PublishedMessages(
                     session.room.name, session.user, tuple(texts), stamp, is_action, now
@@ -314,7 +313,7 @@ class HubReplica(Generic[ReceiverT]):
             run = PublishedMessages(
                 room, entry.user, request.texts, place.stamp, request.is_action, place.time
             )
-            return self._apply_messages(run) if room else ()
+            return self._apply_messages(run, False) if room else ()
         if isinstance(request, requests.SendPrivate) and not is_silent:
             return self._send_private_again(request, entry, place)
         if is_own and session is not None:
@@ -368,9 +367,7 @@ class HubReplica(Generic[ReceiverT]):
         run = PublishedMessages(
             room, place.user, request.texts, place.stamp, request.is_action, place.time
         )
-        if session is not None and session.is_local:
-            self.messages += len(request.texts)
-        recipients = self._apply_messages(run)
+        recipients = self._apply_messages(run, session is not None and session.is_local)
         for receivers, output in self._state.to_detached(run):
             self.deliveries += len(request.texts)
             self._emit(receivers, output)
@@ -608,12 +605,16 @@ class HubReplica(Generic[ReceiverT]):
             self._emit(recipients, output)
         return deliveries[0][0] if deliveries else ()
 
-    def _apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
+    def _apply_messages(self, run: PublishedMessages, is_own: bool = True) -> tuple[ReceiverT, ...]:
+        """Apply a run of messages, record it and emit it. `is_own`: the author is a client here."""
         recipients = self._state.apply_messages(run)
+        count = len(run.texts)
+        if is_own:
+            self.messages += count
         if self._record is not None:
             self._record(run)
         if recipients:
-            self.deliveries += len(run.texts) * len(recipients)
+            self.deliveries += count * len(recipients)
             if self._state.stamp_readers:
                 for receivers, output in self._state.split_by_stamps(run):
                     self._emit(receivers, output)
