@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 
+from tests.support.forwarding_proxy import ForwardingProxy, reset
 from tests.support.wait_until import until
 
-_LINGER_NONE = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 
-
-class CuttingProxy:
+class CuttingProxy(ForwardingProxy):
     """Forwards connections to a port of this machine, each by two threads."""
 
     def __init__(self, target: int) -> None:
+        super().__init__()
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
         self._left: int | None = None  # lines of the client to forward; None: all
         self._is_mute = False  # the client receives nothing
         self._swallowed = b""
         self._start(self._accept)
-
-    @property
-    def port(self) -> int:
-        port: int = self._listener.getsockname()[1]
-        return port
 
     def swallow_input_after(self, lines: int) -> None:
         """Forward this many more lines of the client, and swallow the rest, until `cut`."""
@@ -52,24 +42,7 @@ class CuttingProxy:
             self._left, self._is_mute = None, False
         for pair in pairs:
             for end in pair:
-                with suppress(OSError):
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NONE)
-                    end.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Cut all connections and wait for the threads."""
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join()
-        self._listener.close()
-        self.cut()
-        for thread in self._threads:
-            thread.join()
-
-    def _start(self, run: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=run, args=arguments)
-        self._threads.append(thread)
-        thread.start()
+                reset(end)
 
     def _accept(self) -> None:
         while True:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import socket
-import struct
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 
-_RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+from tests.support.forwarding_proxy import RESET_AT_CLOSE, ForwardingProxy, reset
 
 
 class _Link:
@@ -22,23 +20,19 @@ class _Link:
     def cut(self) -> None:
         """Reset both ends. Their threads close them."""
         for end in (self.client, self.server):
-            with suppress(OSError):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
-                end.shutdown(socket.SHUT_RDWR)
+            reset(end)
 
 
-class RedisProxy:
+class RedisProxy(ForwardingProxy):
     """Forwards connections to a port of this machine. Two threads for each connection."""
 
     def __init__(self, target: int) -> None:
+        super().__init__()
         self.target = target
         """The port for new connections. Change it to let another Redis take over the address."""
         self.lost_replies = 0
         """How many replies were lost since the start."""
-        self._listener = socket.create_server(("127.0.0.1", 0))
         self._links: set[_Link] = set()
-        self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
         self._is_blocked = False
         self._flows = threading.Event()
         self._flows.set()
@@ -46,11 +40,6 @@ class RedisProxy:
         self._to_lose = 0
         self._is_closed = False
         self._start(self._accept)
-
-    @property
-    def port(self) -> int:
-        port: int = self._listener.getsockname()[1]
-        return port
 
     def cut(self) -> None:
         """Reset all connections. Later ones are forwarded."""
@@ -93,18 +82,7 @@ class RedisProxy:
         """Reset all connections and wait for the threads."""
         self._is_closed = True
         self._flows.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._threads[0].join()
-        self._listener.close()
-        self.cut()
-        for thread in self._threads:
-            thread.join()
-
-    def _start(self, run: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=run, args=arguments, name="redis proxy")
-        self._threads.append(thread)
-        thread.start()
+        super().close()
 
     def _accept(self) -> None:
         while True:
@@ -118,7 +96,7 @@ class RedisProxy:
                     raise ConnectionRefusedError
                 server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
                 client.close()
                 continue
             for end in (client, server):
