@@ -115,7 +115,17 @@ def _missing_rights(connection: RedisConnection) -> list[str]:
             connection.command(*command)
         except BackplaneError as error:
             found.append(str(error))
-    return [f"Redis does not permit {one_line(problem)}" for problem in found]
+    return [_describe(one_line(problem)) for problem in found]
+
+
+def _describe(problem: str) -> str:
+    """Return what is wrong, and what to do about it. `problem`: the command and the error."""
+    if "NOREPLICAS" in problem:
+        return (
+            "Redis accepts no entries, because too few replicas are connected; start the replica,"
+            " or set `min-replicas-to-write` to 0"
+        )
+    return f"Redis does not permit {problem}"
 
 
 def _check_log(connection: RedisConnection, report: RedisReport) -> None:

@@ -73,6 +73,18 @@ def test_check_reports_settings_that_may_lose_messages(
     assert any("maxmemory-policy is allkeys-lru" in each for each in problems(findings))
 
 
+def test_check_says_what_to_do_when_redis_waits_for_a_replica(
+    redis_server: RedisServer, users: Path
+) -> None:
+    redis_server.configure("min-replicas-to-write", "1")
+    status, findings = check(redis_server, users)
+    assert status == 1
+    assert [each for each in problems(findings) if "Redis" in each] == [
+        "error    Redis accepts no entries, because too few replicas are connected; start the"
+        " replica, or set `min-replicas-to-write` to 0"
+    ]
+
+
 def test_check_reports_version_of_servers_that_share_the_log(
     redis_server: RedisServer, users: Path
 ) -> None:
