@@ -302,6 +302,7 @@ class ChatServer:
         threading.stack_size(self._config.tuning.stack_size)
         self._open_history()
         if self._node is not None:
+            self._node.backplane.on_replaced = self._end_clients
             self._node.join(self._hub, self._history, is_public=self._is_public)
             self._report_missing_operators()
             for listener in self._listeners:
@@ -447,6 +448,16 @@ class ChatServer:
         self._delivery.stop()
         if self._history is not None:
             self._history.stop()  # behind everything that records
+
+    def _end_clients(self) -> None:
+        """Close all connections: what their users sent last would never be sent. Any thread.
+
+        Another server has the name of this one, so they log in there, or anywhere else.
+        """
+        with self._clients_lock:
+            clients = list(self._clients)
+        for handler in clients:
+            handler.outbox.abort()
 
     def _serve(
         self, connected: socket.socket, host: str, port: int, endpoint: Endpoint

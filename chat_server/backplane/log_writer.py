@@ -89,6 +89,7 @@ class LogWriter:
         self.leases = 0
         """Servers that take part, at the last renewal."""
         self.is_replaced = False
+        self.on_replaced: Callable[[], None] = lambda: None
         self._questions: deque[PlaceQuestion] = deque()
 
     @property
@@ -148,6 +149,7 @@ class LogWriter:
                 self.is_replaced = True
                 self._link.writer.failed(str(error))
                 self._events.node_replaced()
+                self.on_replaced()
                 self._stopping.wait()
                 break
             except Exception as error:

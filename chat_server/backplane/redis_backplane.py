@@ -62,6 +62,8 @@ class RedisBackplane(Generic[values.ReceiverT]):
         self._tuning = tuning
         self._is_gone = is_gone
         self._clock = clock
+        self.on_replaced: Callable[[], None] = lambda: None
+        """Called once, by the writer's thread, when `is_replaced` becomes true."""
         self._node = ""
         self._outgoing = Outgoing(tuning)
         self._link = LinkState(events)
@@ -104,6 +106,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
             replica.local_sessions,
             self._connect,
         )
+        writer.on_replaced = self.on_replaced
         writer.start()
         self._writer = writer
         self._reader.start()
