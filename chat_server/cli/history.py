@@ -218,7 +218,9 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
             for _ in opened.forget(name, keeps_account=_has_account(name, users_file)):
                 pass
             is_clean = opened.wipe()
+        is_shared = opened.log_position() > 0
     click.echo(f"Forgot {name}: {count_of(count, 'message')}")
+    _warn_of_other_servers(is_shared)
     click.echo("Backups are not changed. Delete those that are older than this.", err=True)
     for other in _set_aside_files(file):
         click.echo(f"Also not changed: {format_path(other)}", err=True)
@@ -266,7 +268,9 @@ def erase(room: str, stamp: str, file: Path, users_file: Path) -> None:
         if author is None:
             raise click.ClickException(f"there is no message in {_canonical(room)} at {stamp}")
         opened.wipe()
+        is_shared = opened.log_position() > 0
     click.echo(f"Erased 1 message by {author}")
+    _warn_of_other_servers(is_shared)
 
 
 @history.command()
@@ -342,6 +346,12 @@ def compact(file: Path, users_file: Path) -> None:
         opened.compact()
         after = opened.stats().file_bytes
     click.echo(f"Compacted {format_path(file)}: {format_size(before)} to {format_size(after)}")
+
+
+def _warn_of_other_servers(is_shared: bool) -> None:
+    """Say that other files have the messages, too. `is_shared`: the file is of a log."""
+    if is_shared:
+        click.echo("Other servers of this chat keep theirs: run this on each of them", err=True)
 
 
 def _set_aside_files(file: Path) -> list[Path]:

@@ -14,6 +14,11 @@ _TOLERANCE: Final = 60_000_000
 corrected a little."""
 
 
+def is_ahead(stamp: int, now: int) -> bool:
+    """Return True if a stamp is more than 60 s after `now`."""
+    return stamp > now + _TOLERANCE
+
+
 def stamps_ahead(connection: sqlite3.Connection, now: int) -> int:
     """Return how many messages have a stamp more than 60 s after `now`.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from chat_server.history.sqlite import accounts, stamp_repair
+from chat_server.history.sqlite import accounts, log_position, stamp_repair
 from chat_server.history.sqlite.account_export import Entry, export_account
 from chat_server.history.sqlite.backup import (
     LOCK_SECONDS,
@@ -147,6 +147,17 @@ class HistoryUpkeep:
         if wrong is not None:
             room, counted, stored = wrong
             raise StoreCorruptError(f"room {room} has {stored} messages, not {counted}")
+        if self._number(
+            "SELECT (SELECT count(*) FROM log_gap WHERE after >= before)"
+            " + (SELECT count(*) FROM log_number WHERE number < 0 OR stamp < 0)"
+            " + (EXISTS (SELECT 1 FROM log_number)"
+            " AND NOT EXISTS (SELECT 1 FROM log_number WHERE node = ''))"
+        ):
+            raise StoreCorruptError("the place in the log of several servers is wrong")
+
+    def log_position(self) -> int:
+        """Return the stamp of the last entry of a log of several servers. 0: there is none."""
+        return log_position.load(self._connection)[0]
 
     def check_search(self) -> None:
         """Check the index of words against the messages. Not next to a server, which would wait.
@@ -174,7 +185,15 @@ class HistoryUpkeep:
         return stamp_repair.stamps_ahead(self._connection, now)
 
     def bring_back_stamps(self, now: int) -> None:
-        """Give these messages new stamps before `now`. See `stamp_repair`. Not next to a server."""
+        """Give these messages new stamps before `now`. See `stamp_repair`. Not next to a server.
+
+        Raises `StoreError` if they are those of a log, which other servers have as well.
+        """
+        if stamp_repair.is_ahead(self.log_position(), now):
+            raise StoreError(
+                "its stamps are those of the log of several servers, and all of them go on behind"
+                " these; no stamp was changed"
+            )
         stamp_repair.bring_back_stamps(self._connection, now)
 
     def knows(self, user: str) -> bool:
