@@ -94,7 +94,9 @@ def test_node_that_was_cut_off_longer_than_its_lease_restores_its_sessions_befor
     bob.expect(notice, "[SERVER] Connected to the other servers again")
     until_members(carol, "alice, bob, carol")
     newer.send("again")
+    carol.expect_message("alice", "again")
     bob.send("three")
+    carol.expect_message("bob", "three")
     carol.expect_silence()
     cluster.until_same_state()
 

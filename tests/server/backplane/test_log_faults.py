@@ -36,7 +36,8 @@ def url_of(proxy: RedisProxy) -> str:
 
 
 def test_two_servers_show_one_order(redis_server: RedisServer) -> None:
-    a, b = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "b")
+    slow = replace(QUICK, redis_timeout_seconds=5.0)  # no pause of the machine is a fault
+    a, b = LogNode(redis_server.url, "a", slow), LogNode(redis_server.url, "b", slow)
     with running(a, b):
         talk = Talk(a, b)
         talk.until_more(100)
@@ -55,7 +56,8 @@ def test_connections_cut_25_times(redis_server: RedisServer) -> None:
 
 
 def test_scripts_forgotten_25_times(redis_server: RedisServer) -> None:
-    a, b = LogNode(redis_server.url, "a"), LogNode(redis_server.url, "b")
+    slow = replace(QUICK, redis_timeout_seconds=5.0)  # no pause of the machine is a fault
+    a, b = LogNode(redis_server.url, "a", slow), LogNode(redis_server.url, "b", slow)
     with running(a, b):
         talk = Talk(a, b)
         for _ in range(25):
