@@ -172,14 +172,15 @@ class Hub(HubReplica[ReceiverT]):
         `is_orderly`: the client ended it, and has received everything up to the stamp `read_to`.
         None: up to the newest.
         """
-        if session.ended.is_set():
-            return
-        cause = None if notice is None else notice.cause
-        self._backplane.submit(requests.LogOut(cause, is_orderly, read_to), session)
-        if not self.is_shared:
-            return
+        if not session.ended.is_set():
+            cause = None if notice is None else notice.cause
+            self._backplane.submit(requests.LogOut(cause, is_orderly, read_to), session)
+        # The lock is taken also if the session has ended. TRAP: `ended` is set a moment before the
+        # last line is emitted, and a caller that went on in between would close the connection
+        # without that line.
         with self._lock:
-            if self._state.sessions.get(session.user) is not session:
+            is_over = session.ended.is_set() or not self.is_shared
+            if not is_over and self._state.sessions.get(session.user) is not session:
                 # It has ended for the other servers, so they have not taken the request.
                 self._end_locally(session, notice)
 

@@ -297,10 +297,10 @@ class HubReplica(Generic[ReceiverT]):
         It came with a snapshot of another server. The state does not change.
         """
         request = entry.request
-        if isinstance(request, requests.Publish | requests.SendPrivate):
+        if isinstance(request, requests.Publish):
             # On every server, whether it emits the entry or not.
-            count = len(request.texts) if isinstance(request, requests.Publish) else 1
-            self._state.last_stamp = max(self._state.last_stamp, entry.stamp + count - 1)
+            newest = entry.stamp + len(request.texts) - 1
+            self._state.last_stamp = max(self._state.last_stamp, newest)
         if isinstance(request, requests.LogIn):
             is_own = session is not None and session.generation == place.generation
             return session if is_own else None

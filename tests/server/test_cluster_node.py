@@ -135,7 +135,8 @@ def test_session_ends_with_its_account_on_any_server(
     users(cluster, *change)
     bob.expect(f"[SERVER] Logged out: this account was {how}")
     assert bob.read_line() is None
-    assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
+    alone = "[SERVER] In room 'lobby': alice"
+    until(lambda: alice.request("/who") == alone, "her server has read it, too")
     for index in range(2):
         local(cluster, index).running.server.reload_accounts()
     assert f"User 'bob' logged out: account {how}" in cluster.nodes[1].log
