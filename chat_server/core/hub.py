@@ -3,9 +3,9 @@
 What a session asks for is a request (`requests.py`). The backplane gives it its place in the order:
 at once, or in a log that several servers read. There `replica.py` decides it, which gives an event
 or a reply, applies the event to the state, which gives the outputs and their recipients
-(`state.py`), and emits them. Questions and settings of the own session are no requests: they are
-answered here. The hub does no I/O and renders no text: `emit` encodes an output once for all its
-recipients.
+(`state.py`), and emits them. Questions and settings of the own session are not requests: they
+are answered here. The hub does no I/O and renders no text: `emit` encodes an output once for all
+its recipients.
 
 Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
 earlier one. Leaf locks (queues of the dispatcher and of the history, login throttle, bans,
