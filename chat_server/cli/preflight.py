@@ -9,7 +9,6 @@ import os
 import resource
 import shlex
 import socket
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from chat_server.accounts import (
     read_accounts,
 )
 from chat_server.addresses import LOOPBACK
-from chat_server.cli.findings import Finding, Severity
+from chat_server.cli.findings import Finding, Severity, exposure
 from chat_server.cli.host_limits import memory_limit, thread_limit
 from chat_server.cli.redis_check import check_redis
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config
@@ -272,12 +271,7 @@ def check_users(config: Config) -> Iterator[Finding]:
         return
     count = "1 account" if len(accounts) == 1 else f"{len(accounts)} accounts"
     yield Finding(Severity.OK, f"users file {path}: {count}")
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Finding(
-            Severity.WARNING,
-            f"users file {path}: open to other users of this machine (mode"
-            f" {stat.S_IMODE(mode):04o}); chmod 600 {shlex.quote(str(config.users))}",
-        )
+    yield from exposure("users file", config.users, mode)
     for problem in exposure_problems(config.users, accounts):
         yield Finding(_exposure_severity(config), f"users file {path}: {problem}")
 

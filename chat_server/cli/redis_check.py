@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from chat_server.accounts import Accounts, accounts_of_records
-from chat_server.cli.findings import Finding, Severity
+from chat_server.cli.findings import Finding, Severity, exposure
 from chat_server.config import Config
-from chat_server.escape import one_line
 
 
 def check_redis(config: Config, use_accounts: Callable[[Accounts], None]) -> Iterator[Finding]:
@@ -55,10 +52,4 @@ def _check_password_file(config: Config) -> Iterator[Finding]:
     if path is None:
         return
     with suppress(OSError):  # the connection reports it
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Finding(
-                Severity.WARNING,
-                f"password file {one_line(str(path))}: open to other users of this machine (mode"
-                f" {mode:04o}); chmod 600 {shlex.quote(str(path))}",
-            )
+        yield from exposure("password file", path, os.stat(path).st_mode)
