@@ -12,7 +12,6 @@ entries come again, sent by the servers that had appended them.
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 import traceback
@@ -26,7 +25,6 @@ from chat_server.backplane.entry_codec import (
     FORM,
     EntryError,
     RawEntry,
-    account_json,
     decode_entry,
     origin,
     wrong_form,
@@ -37,6 +35,7 @@ from chat_server.backplane.log_events import BackplaneError, LogEvents
 from chat_server.backplane.log_tail import LogTail
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.snapshots import Place
+from chat_server.backplane.state_writer import PlacedState, StateWriter
 from chat_server.config import Tuning
 from chat_server.core import Replica, requests
 
@@ -70,7 +69,7 @@ class LogReader:
         self._events = events
         self._tuning = tuning
         self._batch = batch
-        self._accounts = accounts
+        self._state_writer = StateWriter(accounts, events, tuning)
         self._connect = connect
         self._replica: Replica
         self._node = ""
@@ -243,10 +242,10 @@ class LogReader:
             self._notify()
             if self._snapshot_is_due:
                 self._snapshot_is_due = False
-                self._write_snapshot(connection)
+                self._state_writer.write_snapshot(connection, self._epoch, self._state())
             if self._accounts_are_lost:
                 self._accounts_are_lost = False
-                self._write_accounts(connection)
+                self._state_writer.write_accounts(connection, self._epoch, self._place.stamp)
 
     def _notify(self) -> None:
         """Let the users know when Redis has been away for a while, and when it is back."""
@@ -275,7 +274,7 @@ class LogReader:
             reply = connection.run(scripts.PLACE, self._place.stamp)
             epoch, form, *_ = reply
             if not epoch:
-                self._seed(connection)
+                self._state_writer.seed(connection, self._state(), self._tail, self.floor)
                 continue
             if form != FORM.encode():
                 raise BackplaneError(wrong_form(form))
@@ -323,48 +322,11 @@ class LogReader:
                 self._emitted[node] = max(number, self._emitted.get(node, 0))
             self._outgoing.give_up(place.applied.get(self._node, 0))
 
-    def _seed(self, connection: RedisConnection) -> None:
-        """Write the state and the newest entries to a Redis that has lost everything.
-
-        With these entries, servers that have not read as far go on as if nothing was lost.
-        """
+    def _state(self) -> PlacedState:
+        """Return the replicated state with the place in the log that it belongs to."""
         place = self._place
         place.alive = sorted(self._alive)
-        snapshot = snapshots.pack(place, self._replica.snapshot(place.stamp).state)
-        accounts = self._accounts()
-        tail = self._tail.entries()
-        arguments: list[str | bytes | int] = [
-            *(secrets.token_hex(8), FORM, place.reached, place.number, self.floor),
-            *(round(self._tuning.redis_lease_seconds * 1000), place.stamp, snapshot),
-            len(place.applied),
-        ]
-        for node, number in place.applied.items():
-            arguments += [node, number, int(node in self._alive)]
-        arguments.append(len(accounts))
-        for name, account in accounts.items():
-            arguments += [name, account_json(account)]
-        arguments.append(len(tail))
-        for identifier, given in tail:
-            arguments += [identifier, *given[1::2]]
-        if connection.run(scripts.SEED, *arguments) == [b"ok"]:
-            self._events.log_seeded(len(tail))
-
-    def _write_snapshot(self, connection: RedisConnection) -> None:
-        place = self._place
-        place.alive = sorted(self._alive)
-        data = snapshots.pack(place, self._replica.snapshot(place.stamp).state)
-        connection.run(scripts.SNAPSHOT, self._epoch, place.stamp, place.number, data)
-
-    def _write_accounts(self, connection: RedisConnection) -> None:
-        """Write the accounts from memory, unless another server has, or this one is behind."""
-        accounts = self._accounts()
-        if not accounts:
-            return
-        arguments: list[str | bytes | int] = [self._epoch, self._place.stamp]
-        for name, account in accounts.items():
-            arguments += [name, account_json(account)]
-        if connection.run(scripts.WRITE_ACCOUNTS, *arguments) == [b"ok"]:
-            self._events.accounts_written(len(accounts))
+        return PlacedState(place, self._replica.snapshot(place.stamp).state)
 
     # Entries
 
