@@ -8,6 +8,9 @@ from contextlib import suppress
 from tests.support.forwarding_proxy import ForwardingProxy, reset
 from tests.support.wait_until import until
 
+_Pair = tuple[socket.socket, socket.socket]
+"""The connections to the client and to the server."""
+
 
 class CuttingProxy(ForwardingProxy):
     """Forwards connections to a port of this machine, each by two threads."""
@@ -15,7 +18,7 @@ class CuttingProxy(ForwardingProxy):
     def __init__(self, target: int) -> None:
         super().__init__()
         self._target = target
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._pairs: list[_Pair] = []
         self._left: int | None = None  # lines of the client to forward; None: all
         self._is_mute = False  # the client receives nothing
         self._swallowed = b""
@@ -55,15 +58,22 @@ class CuttingProxy(ForwardingProxy):
             except OSError:  # the server is down
                 client.close()
                 continue
+            pair = (client, server)
             with self._lock:
-                self._pairs.append((client, server))
-            self._start(self._forward, client, server, True)
-            self._start(self._forward, server, client, False)
+                self._pairs.append(pair)
+            self._start(self._forward, pair, True)
+            self._start(self._forward, pair, False)
 
-    def _forward(self, source: socket.socket, target: socket.socket, from_client: bool) -> None:
+    def _forward(self, pair: _Pair, from_client: bool) -> None:
+        source, target = pair if from_client else reversed(pair)
         with suppress(OSError):
             while data := source.recv(65536):
-                target.sendall(self._allowed(data) if from_client else self._audible(data))
+                with self._lock:
+                    # No line may pass after a swallowed one: TCP loses only what comes last.
+                    if pair not in self._pairs:
+                        break
+                    data = self._allowed(data) if from_client else self._audible(data)
+                target.sendall(data)
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -72,15 +82,13 @@ class CuttingProxy(ForwardingProxy):
             target.close()
 
     def _allowed(self, data: bytes) -> bytes:
-        with self._lock:
-            if self._left is None:
-                return data
-            lines = data.splitlines(keepends=True)[: self._left]
-            self._left -= len(lines)
-            allowed = b"".join(lines)
-            self._swallowed += data[len(allowed) :]
-            return allowed
+        if self._left is None:
+            return data
+        lines = data.splitlines(keepends=True)[: self._left]
+        self._left -= len(lines)
+        allowed = b"".join(lines)
+        self._swallowed += data[len(allowed) :]
+        return allowed
 
     def _audible(self, data: bytes) -> bytes:
-        with self._lock:
-            return b"" if self._is_mute else data
+        return b"" if self._is_mute else data
