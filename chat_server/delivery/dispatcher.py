@@ -139,24 +139,34 @@ class Dispatcher:
     def drain(self) -> None:
         """Send what any thread has queued, unless another thread does so. The caller holds no lock.
 
-        The check of the queue after the release of the drain lock makes this safe. A thread that
-        appends while another one drains does not get the lock, but the other one sees its bytes.
+        Invariant: a thread that has held the drain lock looks at the queue after the release,
+        *under the queue's lock*. Then no append is missed. A thread that appends takes the queue's
+        lock, releases it, and only then tries the drain lock. If its append comes before the look,
+        the look sees it. If it comes after, it also comes after the release of the drain lock, so
+        the thread gets that lock, or another thread has it and will look. Without the queue's lock
+        this argument needs the interpreter lock: a processor may do the look before the release.
         """
+        if not self._queue:  # a thread sees its own appends, so another one has taken them
+            return
         for _ in range(_ROUNDS):
-            if not self._queue or not self._drain_lock.acquire(blocking=False):
+            if not self._drain_lock.acquire(blocking=False):
                 return
             try:
                 self._round()
             finally:
                 self._drain_lock.release()
-        if self._queue:
-            self._wake_flusher()
+            with self._queue_lock:
+                if not self._queue:
+                    return
+        self._wake_flusher()
 
     def drain_to_limit(self) -> None:
         """Wait for the drain lock and drain, while more is queued than the bound."""
         while self._queued_bytes > _QUEUE_BYTES:
             with self._drain_lock:
                 self._round()
+            if not self._is_queue_empty():
+                self.drain()
 
     def settle(self) -> None:
         """Send what was queued before the call, or wait until other threads have. No locks held.
@@ -168,8 +178,10 @@ class Dispatcher:
         while True:
             with self._drain_lock:  # a thread that has taken writes sends them before it releases
                 if self._taken >= last:
-                    return
+                    break
                 self._round()
+        if not self._is_queue_empty():
+            self.drain()
 
     def wait_for_lagging(self, recipients: Iterable[tuple[Outbox, ...]]) -> None:
         """Slow a publisher down, after the fan-out of a batch, for lagging readers.
@@ -210,6 +222,11 @@ class Dispatcher:
             self._flusher_progress.wait_for(
                 lambda: outbox.state not in (OutboxState.OPEN, OutboxState.FINISHING)
             )
+
+    def _is_queue_empty(self) -> bool:
+        """Look at the queue after a release of the drain lock. `drain` says why with this lock."""
+        with self._queue_lock:
+            return not self._queue
 
     def _send_round(self) -> None:
         """Send a part of the queue, one send a recipient. The caller holds the drain lock."""
