@@ -38,7 +38,7 @@ class LogEvents(Protocol):
         """The log had lost acknowledged entries of this server, which sends them again."""
 
     def sessions_restored(self, count: int) -> None:
-        """The sessions of this server had ended for the others, and go on."""
+        """The sessions of this server had ended for the others or in Redis, and go on."""
 
     def messages_unsent(self, count: int) -> None:
         """The server stops while Redis is away. No user has read these messages of its clients."""

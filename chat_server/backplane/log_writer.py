@@ -41,7 +41,8 @@ class NodeReplacedError(BackplaneError):
 
 
 class _GreetAgainError(Exception):
-    """Redis does not know this server any more: its lease is over, or Redis has lost it."""
+    """Redis does not know this server or its sessions any more: its lease is over, or Redis has
+    lost them."""
 
 
 class PlaceQuestion:
@@ -185,6 +186,8 @@ class LogWriter:
                 raise BackplaneError("Redis has lost the log again")
             self._reader.wait_for(stamp, self._tuning.redis_timeout_seconds * 5)
             self._restore_sessions(connection)
+        # Only now, or the fence would refuse what the sessions say that are not restored yet.
+        connection.command("HSET", scripts.SESSIONS, self._node, f"0 {self._node}")
         lost = self._outgoing.resume_after(known, stamp)
         self._outgoing.complete((), self._reader.position)
         if lost:
@@ -306,7 +309,7 @@ class LogWriter:
                 case [b"gap"]:
                     # Redis has lost acknowledged entries without cutting the connection.
                     raise _GreetAgainError
-                case [b"unknown"]:
+                case [b"unknown" | b"lost"]:
                     raise _GreetAgainError
                 case _ if is_unknown_script(reply):
                     # TRAP: another server may load it while the pipeline runs. Then the rest of it

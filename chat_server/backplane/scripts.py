@@ -7,7 +7,7 @@
 | `{lobby}:nodes` | hash: node -> number of its last entry. Only servers that hold a lease |
 | `{lobby}:ended` | hash: node -> `<number> <ms when it ended>` |
 | `{lobby}:leases` | hash: node -> end of its lease in ms |
-| `{lobby}:sessions` | hash: user -> `<generation> <node>` |
+| `{lobby}:sessions` | hash: user -> `<generation> <node>`; node -> `0 <node>`, see below |
 | `{lobby}:users` | hash: name -> the account in JSON |
 | `{lobby}:snapshots` | hash: stamp -> a snapshot |
 
@@ -16,6 +16,9 @@ was given; `users_at`, that of the last change of an account; `n`, how many entr
 `floor`, the highest stamp that a server has read; `snapped_n` and `snapped_at` (ms) of the last
 snapshot, and `claimed_at` (ms) when a server began one; `beat_at` (ms), the last renewal of any
 lease.
+
+The field of a node in the sessions says that all sessions of that node are there. Without it the
+table was lost, and an entry that the fence would refuse is one of a session that is not known.
 
 A *node* is a server's name and its start: `<name>:<microseconds>`. All keys have one hash tag, so
 they are in one slot of a Redis Cluster. Only commands of Redis 6.2 are used.
@@ -34,6 +37,7 @@ LOG: Final = "{lobby}:log"
 STATE: Final = "{lobby}:state"
 NODES: Final = "{lobby}:nodes"
 ENDED: Final = "{lobby}:ended"
+SESSIONS: Final = "{lobby}:sessions"
 USERS: Final = "{lobby}:users"
 SNAPSHOTS: Final = "{lobby}:snapshots"
 
@@ -43,7 +47,7 @@ KEYS: Final = (
     NODES,
     ENDED,
     "{lobby}:leases",
-    "{lobby}:sessions",
+    SESSIONS,
     USERS,
     SNAPSHOTS,
 )
@@ -139,18 +143,21 @@ if node ~= '' then
   known = tonumber(known)
   if tonumber(number) <= known then return {'again'} end
   if tonumber(number) ~= known + 1 then return {'gap'} end
-  set(NODES, node, number)
-  if kind == 'skip' then return {'fenced'} end
 end
 
 -- One session per user: an older session says nothing after a newer login. Messages that the log
 -- has lost were said before it.
+local is_fenced = kind == 'skip'
 if kind == 'login' then
   local held = generation_of(user)
-  if held and first > 0 and tonumber(held) > first then return {'fenced'} end
-elseif user ~= '' and not (is_message and first > 0) and generation_of(user) ~= generation then
-  return {'fenced'}
+  is_fenced = held and first > 0 and tonumber(held) > first
+elseif not is_fenced and user ~= '' and not (is_message and first > 0)
+    and generation_of(user) ~= generation then
+  if not get(SESSIONS, node) then return {'lost'} end  -- nothing says that the session has ended
+  is_fenced = true
 end
+if node ~= '' then set(NODES, node, number) end
+if is_fenced then return {'fenced'} end
 
 if kind == 'account' then
   local name, expected, json, old = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
@@ -188,7 +195,7 @@ for _, other in ipairs(redis.call('HKEYS', NODES)) do
     if other ~= node then older[#older + 1] = other end
   end
 end
-local known, was_alive = get(NODES, node), 1
+local known, was_alive = get(NODES, node), get(SESSIONS, node) and 1 or 0
 if not known then
   was_alive = 0
   local ended = get(ENDED, node)
@@ -204,7 +211,8 @@ for _, other in ipairs(older) do end_node(other) end
 return {'ok', epoch, known, was_alive, get(STATE, 'at')}
 """)
 """A server's first step on each connection of its writer. `base`: the number before the first that
-it can send. Returns the number that Redis knows."""
+it can send. Returns the number that Redis knows, and whether it knows the sessions of the server as
+well."""
 
 RESTORE: Final = _script("""
 -- user generation node data
@@ -221,11 +229,17 @@ return {'ok'}
 BEAT: Final = _script(
     """
 -- node lease_ms snapshot_seconds snapshot_entries
-if not get(NODES, ARGV[1]) then return {'unknown'} end
+if not get(NODES, ARGV[1]) or not get(SESSIONS, ARGV[1]) then return {'unknown'} end
 local ms, lease = now() / 1000, tonumber(ARGV[2])
 local had_pause = ms - state('beat_at') > lease / 2
 set(STATE, 'beat_at', text(ms))
 set(LEASES, ARGV[1], text(ms + lease))
+if redis.call('HLEN', LEASES) < redis.call('HLEN', NODES) then
+  -- The leases are lost. Without one, a server that is dead by now would never end.
+  for _, node in ipairs(redis.call('HKEYS', NODES)) do
+    redis.call('HSETNX', LEASES, node, text(ms + lease))
+  end
+end
 local leases = redis.call('HGETALL', LEASES)
 local count, next_end = 0, ms + lease
 for i = 1, #leases, 2 do
@@ -249,7 +263,11 @@ for i = 1, #ended, 2 do
 end
 redis.call('XTRIM', LOG, 'MINID', '~', text((ms - 3600000) * 1000))
 local new, age = state('n') - state('snapped_n'), ms - state('snapped_at')
-local is_due = new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
+-- A server that starts, or that is behind, needs a snapshot from which the log goes on.
+local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
+local next_n = first[1] and tonumber(first[1][2][2]) or state('n') + 1
+local is_needed = next_n > state('snapped_n') + 1 or redis.call('EXISTS', SNAPSHOTS) == 0
+local is_due = is_needed or new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
 if is_due and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
   set(STATE, 'claimed_at', text(ms))
 else

@@ -103,11 +103,11 @@ class ClusterEvents:
         )
 
     def sessions_restored(self, count: int) -> None:
-        """The sessions of this server had ended for the others, and go on."""
+        """The sessions of this server had ended for the others or in Redis, and go on."""
         self._write(
             "*",
             "sessions_restored",
-            f"Restored {count} sessions that had ended for the other servers",
+            f"Restored {count} sessions that had ended for the other servers or in Redis",
             count=count,
         )
 

@@ -388,7 +388,8 @@ def test_redis_away_longer_than_a_lease_ends_no_session(redis_server: RedisServe
         assert not a.replica.ended + b.replica.ended
 
 
-def test_killed_server_is_ended_after_its_lease(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("lost", ["{lobby}:none", "{lobby}:leases"])
+def test_killed_server_is_ended_after_its_lease(redis_server: RedisServer, lost: str) -> None:
     proxy = RedisProxy(redis_server.port)
     a = LogNode(url_of(proxy), "a", SHORT_LEASE)
     b = LogNode(redis_server.url, "b", SHORT_LEASE)
@@ -396,6 +397,7 @@ def test_killed_server_is_ended_after_its_lease(redis_server: RedisServer) -> No
         with running(a, b):
             a.log_in("alice")
             proxy.block()
+            redis_server.command("DEL", lost)
             until(lambda: b.replica.ended == [a.backplane.node])
             assert not b.replica.sessions
             assert b.backplane.measure().leases <= 2

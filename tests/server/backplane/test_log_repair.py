@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from chat_server.backplane import scripts
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.outgoing import Outgoing, Pending
 from chat_server.core import requests
@@ -18,6 +19,9 @@ from tests.support.redis_server import RedisServer, StartRedis
 from tests.support.wait_until import until
 
 SHORT_LEASE = replace(QUICK, redis_lease_seconds=0.6, redis_renewal_seconds=0.1)
+
+
+SOON = replace(QUICK, redis_renewal_seconds=0.05)
 
 
 @pytest.fixture
@@ -52,6 +56,63 @@ def test_all_data_lost_without_a_cut_is_written_back(redis_server: RedisServer) 
         for node in (a, b):
             node.until_emitted(3)
             assert sorted(node.replica.emitted) == ["alice after", "alice before", "bob after"]
+
+
+def until_servers_can_start(redis: RedisServer) -> None:
+    """Wait until there is a snapshot from which the log goes on."""
+
+    def can_start() -> bool:
+        entries = redis.command("XRANGE", scripts.LOG, "-", "+", "COUNT", 1)
+        if not entries or not redis.command("EXISTS", scripts.SNAPSHOTS):
+            return False
+        snapped = int(redis.command("HGET", scripts.STATE, "snapped_n") or 0)
+        return int(entries[0][1]["n"]) <= snapped + 1
+
+    until(can_start, "there is a snapshot from which the log goes on")
+
+
+@pytest.mark.parametrize("key", scripts.KEYS)
+def test_key_that_is_lost_alone_is_written_back_and_no_message_is_lost(
+    redis_server: RedisServer, key: str
+) -> None:
+    accounts = {"alice": requests.AccountRecord("hash")}
+    a, b, later = (
+        LogNode(redis_server.url, name, SOON, accounts=lambda: accounts) for name in "abc"
+    )
+    with running(a, b):
+        alice, bob = a.log_in("alice"), b.log_in("bob")
+        a.say(alice, "before")
+        for node in (a, b):
+            node.until_emitted(1)
+        redis_server.command("DEL", key)
+        a.say(alice, "one")
+        b.say(bob, "two")
+        for node in (a, b):
+            node.until_emitted(3)
+            assert sorted(node.replica.emitted) == ["alice before", "alice one", "bob two"]
+        until_servers_can_start(redis_server)
+        if key != scripts.ENDED:  # no server has ended
+            until(lambda: redis_server.command("EXISTS", key), f"{key} is back")
+        with running(later):
+            assert sorted(later.replica.texts) == sorted(a.replica.texts)
+            assert later.replica.sessions == b.replica.sessions == a.replica.sessions
+            assert set(later.replica.sessions) == {"alice", "bob"}
+        assert redis_server.command("HGETALL", scripts.USERS).keys() == accounts.keys()
+
+
+def test_late_line_of_a_session_that_ended_before_the_table_was_lost_is_dropped(
+    redis_server: RedisServer,
+) -> None:
+    node = LogNode(redis_server.url, "a", SOON)
+    with running(node):
+        alice, bob = node.log_in("alice"), node.log_in("bob")
+        node.backplane.submit(requests.LogOut(), alice)
+        redis_server.command("DEL", scripts.SESSIONS)
+        node.say(alice, "late")
+        node.say(bob, "heard")
+        node.until_emitted(1)
+        assert node.replica.emitted == ["bob heard"]
+        assert node.events.count("restored") == 1
 
 
 def test_restored_session_that_a_failover_lost_is_restored_again(
