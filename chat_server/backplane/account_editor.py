@@ -84,10 +84,11 @@ class AccountEditor:
         self, change: requests.ChangeAccount, expected: requests.AccountRecord | None
     ) -> bool:
         """Append the change to the log, unless an account has changed since the watch began."""
+        before = "" if expected is None else account_json(expected)
         replies = self._connection.pipeline(
             [
                 ("MULTI",),
-                ("EVAL", APPEND.text, len(KEYS), *KEYS, *append_arguments(change, expected)),
+                ("EVAL", APPEND.text, len(KEYS), *KEYS, *append_arguments(change, before)),
                 ("EXEC",),
             ]
         )
@@ -100,14 +101,18 @@ class AccountEditor:
 
 
 def append_arguments(
-    change: requests.ChangeAccount, expected: requests.AccountRecord | None
+    change: requests.ChangeAccount, before: str | bytes, first_stamp: int = 0
 ) -> tuple[str | bytes | int, ...]:
-    """Return the arguments of `scripts.APPEND` for a change that belongs to no server."""
+    """Return the arguments of `scripts.APPEND` for a change that belongs to no server.
+
+    `before`: the account that is changed, as `account_json` has it, or empty. The entry contains
+    it, so that the change can be made again. `first_stamp`: of the entry that the log has lost.
+    """
     encoded = encode(change)
     return (
-        *("", 0, encoded.kind, "", 0, 0, encoded.stamps, "", encoded.data, 0),
+        *("", 0, encoded.kind, "", 0, first_stamp, encoded.stamps, before, encoded.data, 0),
         change.name,
-        "" if expected is None else account_json(expected),
+        before,
         "" if change.account is None else account_json(change.account),
         change.renamed_from,
     )

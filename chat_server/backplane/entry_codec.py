@@ -8,7 +8,8 @@ An entry of the stream has the ID `<stamp>-0` and always the same fields, in thi
     s   its number among those of its origin
     u   user, g generation: the session that asks
     w   the stamp that it had before the log lost it, or 0
-    r   room, for messages that were lost
+    r   room, for messages that were lost. For a change of an account by a program: the account
+        before it, as `account_json` has it
     d   data: the texts of messages, joined by LF, or else the fields of the request in JSON
 
 The field names and their order are part of `FORM`: servers with another form do not take part.

@@ -31,6 +31,9 @@ class LogEvents(Protocol):
     def accounts_written(self, count: int) -> None:
         """Redis had lost the accounts alone, and this server has written them back."""
 
+    def account_changes_resent(self, count: int) -> None:
+        """The log had lost changes by `chat-server users`, and this server has made them again."""
+
     def log_replayed(self, why: str) -> None:
         """The log differs from what this server has read, which has loaded a snapshot of it."""
 

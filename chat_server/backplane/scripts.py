@@ -12,7 +12,8 @@
 | `{lobby}:snapshots` | hash: stamp -> a snapshot |
 
 The state: `epoch`, a random word that is made with the first key; `form`; `at`, the last stamp that
-was given; `users_at`, that of the last change of an account; `n`, how many entries there were;
+was given; `users_at`, that of the last change of an account; `edits_at`, the stamp that the last
+change of an account which was appended again had before; `n`, how many entries there were;
 `floor`, the highest stamp that a server has read; `snapped_n` and `snapped_at` (ms) of the last
 snapshot, and `claimed_at` (ms) when a server began one; `beat_at` (ms), the last renewal of any
 lease.
@@ -161,6 +162,11 @@ if is_fenced then return {'fenced'} end
 
 if kind == 'account' then
   local name, expected, json, old = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+  if node == '' and first > 0 then
+    -- Each server that had read a lost change appends it, all in the same order. It counts once.
+    if first <= state('edits_at') then return {'again'} end
+    set(STATE, 'edits_at', ARGV[6])
+  end
   local subject = old ~= '' and old or name
   if (get(USERS, subject) or '') ~= expected then return {'changed'} end
   if old ~= '' and get(USERS, name) then return {'changed'} end

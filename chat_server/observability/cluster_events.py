@@ -89,6 +89,15 @@ class ClusterEvents:
             count=count,
         )
 
+    def account_changes_resent(self, count: int) -> None:
+        """The log had lost changes by `chat-server users`. This server has made them again."""
+        self._write(
+            "!",
+            "account_changes_resent",
+            f"Redis had lost {count} changes of accounts, which were made again",
+            count=count,
+        )
+
     def log_replayed(self, why: str) -> None:
         """The log is not the one that this server has read. It loaded a snapshot of the state."""
         self._write("!", "log_replayed", f"Loaded the state again: {one_line(why)}", why=why)

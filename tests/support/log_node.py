@@ -45,6 +45,9 @@ class NotedEvents:
     def accounts_written(self, count: int) -> None:
         self.seen.append(("accounts", count))
 
+    def account_changes_resent(self, count: int) -> None:
+        self.seen.append(("changed again", count))
+
     def log_replayed(self, why: str) -> None:
         self.seen.append(("replayed", why))
 
@@ -81,6 +84,8 @@ class SmallReplica:
     emitted: list[str] = field(default_factory=list)
     """What users of this server have read."""
     own: dict[tuple[str, int], Session[str]] = field(default_factory=dict)
+    changes: list[requests.ChangeAccount] = field(default_factory=list)
+    """What users of this server have noticed of changes of accounts."""
     ended: list[str] = field(default_factory=list)
     """The nodes that the log has ended."""
     connected: list[bool] = field(default_factory=list)
@@ -100,6 +105,8 @@ class SmallReplica:
             case requests.RestoreSession():
                 if self.sessions.get(user, (0, ""))[0] < entry.generation:
                     self.sessions[user] = entry.generation, request.node
+            case requests.ChangeAccount():
+                self.changes += [] if is_silent else [request]
             case requests.Announce():
                 raise RuntimeError("a defect of the replica")
             case requests.EndNode():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from chat_server.backplane import scripts
+from chat_server.backplane import (
+    RedisSettings,
+    open_account_editor,
+    parse_redis_url,
+    scripts,
+)
+from chat_server.backplane.entry_codec import decode
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.outgoing import Outgoing, Pending
 from chat_server.core import requests
@@ -29,6 +36,17 @@ def proxy(redis_server: RedisServer) -> Iterator[RedisProxy]:
     made = RedisProxy(redis_server.port)
     yield made
     made.close()
+
+
+def edit(server: RedisServer, change: requests.ChangeAccount) -> None:
+    """Change an account as `chat-server users` does."""
+    with open_account_editor(RedisSettings(parse_redis_url(server.url)), 20.0) as editor:
+        assert editor.edit(lambda accounts: change)
+
+
+def resent(node: LogNode) -> int:
+    """Return how many changes of accounts this server has made again."""
+    return sum(int(str(count)) for name, count in node.events.seen if name == "changed again")
 
 
 def test_acknowledged_entry_lost_without_a_cut_is_sent_again(redis_server: RedisServer) -> None:
@@ -141,6 +159,54 @@ def test_restored_session_that_a_failover_lost_is_restored_again(
         a.say(alice, "two")
         a.until_emitted(2)
         assert a.events.count("restored") == 2
+
+
+def test_account_changes_of_programs_that_a_failover_lost_are_made_again_once(
+    redis_server: RedisServer, start_redis: StartRedis, proxy: RedisProxy
+) -> None:
+    old, new = requests.AccountRecord("old"), requests.AccountRecord("new")
+    by_hand, disabled = requests.AccountRecord("by hand"), replace(old, is_disabled=True)
+    lost = [
+        requests.ChangeAccount("alice", new),
+        requests.ChangeAccount("anna", new, renamed_from="alice"),
+        requests.ChangeAccount("bob", disabled),
+        requests.ChangeAccount("bob", old),
+        requests.ChangeAccount("carol", new),
+    ]
+    kept = requests.ChangeAccount("dave", new)
+    accounts = dict.fromkeys(("alice", "bob", "carol", "dave"), old)
+    nodes = [
+        LogNode(f"redis://127.0.0.1:{proxy.port}", name, accounts=lambda: accounts)
+        for name in ("a", "b")
+    ]
+    with running(*nodes):
+        edit(redis_server, kept)
+        replica = start_redis(replica_of=redis_server)
+        replica.until_in_sync()
+        replica.promote()  # it receives nothing more
+        for change in lost:
+            edit(redis_server, change)
+        for node in nodes:
+            until(lambda node=node: node.replica.changes == [kept, *lost])  # type: ignore[misc]
+        later = requests.ChangeAccount("carol", by_hand)
+        edit(replica, later)
+        proxy.target = replica.port
+        proxy.cut()
+        for node in nodes:
+            until(lambda node=node: node.events.count("replayed"))  # type: ignore[misc]
+        for number, node in enumerate(nodes):
+            node.log_in(f"user{number}")  # so it has done all that comes before it sends again
+        until(lambda: sum(resent(node) for node in nodes) == len(lost) - 1)
+        entries = [entry for _, entry in replica.command("XRANGE", "{lobby}:log", "-", "+")]
+    made = [decode("account", each["d"].encode()) for each in entries if each["k"] == "account"]
+    assert sorted(made, key=str) == sorted([kept, later, *lost[:-1]], key=str)
+    hashes = replica.command("HGETALL", "{lobby}:users")
+    assert {name: json.loads(each)["password"] for name, each in hashes.items()} == {
+        "anna": "new",
+        "bob": "old",
+        "carol": "by hand",
+        "dave": "new",
+    }
 
 
 def test_number_that_is_lost_again_is_not_given_up() -> None:
