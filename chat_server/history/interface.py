@@ -103,7 +103,4 @@ class History(Protocol):
         """
 
     def erase_messages_by(self, author: str) -> int:
-        """Erase all messages of an author in all rooms. Return how many there were.
-
-        In steps, between which messages are stored. If one fails, the earlier ones stay done.
-        """
+        """Erase all messages of an author in all rooms. Return how many there were."""

@@ -1,4 +1,5 @@
-"""What the writer does between two batches: it fills the index for searches, and prunes.
+"""What the writer does between two batches: it fills the index for searches, removes what was
+erased, and prunes.
 
 All of it is done in steps, each a short transaction.
 """
@@ -12,7 +13,13 @@ from typing import Final
 from chat_server.config import Tuning
 from chat_server.history.health import Health
 from chat_server.history.recoverable_store import RecoverableStore
-from chat_server.history.store import Retention, StoreBusyError, StoreCorruptError, StoreError
+from chat_server.history.store import (
+    Pruned,
+    Retention,
+    StoreBusyError,
+    StoreCorruptError,
+    StoreError,
+)
 
 _MAX_PRUNE_SECONDS: Final = 0.2
 """Longest time for the retention between two batches: a client waits at most 2 s for its page."""
@@ -64,19 +71,28 @@ class Maintenance:
         if store is not None and store.is_indexed:
             self._index_at = time.monotonic() + _INDEX_SECONDS
 
+    def prune_soon(self) -> None:
+        """Note that messages were erased: they are to leave the file with the next steps."""
+        self._next_prune = 0.0
+
     def run(self, stored: int, last_item: float) -> int:
-        """Do what is due. Return how many messages were removed.
+        """Do what is due. Return how many messages the retention has removed.
 
         `stored`: rows of the batch before. `last_item`: when there was one, of `time.monotonic`.
         """
         self._index(last_item)
         removed = 0
         if time.monotonic() >= self._next_prune:
-            removed = self._prune()
-            # In a flood, one step removes less than a batch adds.
             until = time.monotonic() + _MAX_PRUNE_SECONDS
-            while self._has_prunable and removed < 2 * stored and time.monotonic() < until:
-                removed += self._prune()
+            steps = [self._prune()]
+            # In a flood, one step removes less than a batch adds.
+            while (
+                self._has_prunable
+                and sum(step.messages + step.erased for step in steps) < 2 * stored
+                and time.monotonic() < until
+            ):
+                steps.append(self._prune())
+            removed = sum(step.messages for step in steps)
         return removed
 
     def _index(self, last_item: float) -> None:
@@ -96,11 +112,11 @@ class Maintenance:
         if not (store.is_indexed or self._has_unindexed):
             self._next_index = now + _INDEX_SECONDS
 
-    def _prune(self) -> int:
-        """Do one step of the retention. Return how many messages it removed."""
+    def _prune(self) -> Pruned:
+        """Do one step of the retention. Return what it has removed."""
         store = self._store.current
         if store is None:
-            return 0
+            return Pruned()
         now = time.monotonic()
         self._next_prune = now + self._interval
         self._has_prunable = False
@@ -114,8 +130,8 @@ class Maintenance:
             if pruned.has_more:
                 self._has_prunable = True
                 self._next_prune = now
-            return pruned.messages
-        return 0
+            return pruned
+        return Pruned()
 
     def _handle(self, error: StoreError) -> None:
         if isinstance(error, StoreCorruptError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -257,29 +257,16 @@ class HistoryService:
         return authors[0]
 
     def erase_messages_by(self, author: str) -> int:
-        """Erase all messages of an author in all rooms. Return how many there were.
-
-        Each step is a task of its own, so messages are stored in between. If one fails, the earlier
-        ones stay done.
-        """
-        steps: list[Iterator[int]] = []
+        """Erase all messages of an author in all rooms. Return how many there were."""
         counts: list[int] = []
 
         def work() -> None:
-            if not steps:
-                steps.append(self._store.require().erase_messages_by(author))
-            count = next(steps[0], None)
-            if count is None:
-                steps.clear()
-                return
-            counts.append(count)
-            if count:
-                self._writer.notify_recount()
+            counts.append(self._store.require().erase_messages_by(author))
+            if counts[0]:
+                self._writer.note_erased()
 
         self._ask(work, self._wait_seconds)
-        while steps:
-            self._ask(work, self._wait_seconds)
-        return sum(counts)
+        return counts[0]
 
     def erased(self, record: records.MessagesErased) -> records.Erasure:
         """Wait until a recorded erasure is stored. Return what it has erased."""

@@ -7,7 +7,7 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -116,6 +116,8 @@ class Pruned:
 
     messages: int = 0
     """How many messages were deleted."""
+    erased: int = 0
+    """How many messages have left the file that no reader has seen any more."""
     has_more: bool = False
     """True if the next step has to do something, too."""
 
@@ -202,8 +204,8 @@ class StoreReader(Protocol):
 class Store(Protocol):
     """The writing side of a store. One thread at a time.
 
-    Methods that return an iterator do a long job in steps: each step is one short transaction, and
-    the caller may call `apply` between them.
+    A long job is done in steps: each step is one short transaction, and the caller may call `apply`
+    between them.
     """
 
     @property
@@ -256,14 +258,18 @@ class Store(Protocol):
     def erase_message(self, stamp: int, user: str, *, is_operator: bool) -> str | None:
         """Erase a message by `user`, or for an operator any message. Return its author, or None."""
 
-    def erase_messages_by(self, author: str) -> Iterator[int]:
-        """Erase all messages of an author in all rooms, in steps that yield how many they erased.
+    def erase_messages_by(self, author: str) -> int:
+        """Erase all messages of an author in all rooms. Return how many there were.
 
-        Only messages that are stored when the first step runs.
+        The record `MessagesErased` does the same. From then on no reader sees them. They leave the
+        file in the next steps of `prune`.
         """
 
     def prune(self, retention: Retention, now: int) -> Pruned:
-        """Do one step of the retention: one transaction of at most `PRUNE_ROWS` rows."""
+        """Do one step of the retention: one transaction of at most `PRUNE_ROWS` rows.
+
+        Before that, in steps of the same size, remove the messages that were erased.
+        """
 
     def used_bytes(self) -> int:
         """Return the bytes that are in use, without those that later messages will use again."""

@@ -129,6 +129,11 @@ class Writer:
         """Report that messages were erased."""
         self._notify(Commit(is_recount=True))
 
+    def note_erased(self) -> None:
+        """Report that messages were erased, and remove what is left of them in the file."""
+        self._maintenance.prune_soon()
+        self.notify_recount()
+
     # The thread that starts and stops the server
 
     def start(self) -> None:
@@ -267,6 +272,8 @@ class Writer:
                 self.committed = record.stamp
                 break
         batch.records, batch.dropped, batch.rows = [], [], 0
+        if commit.is_recount:
+            self._maintenance.prune_soon()
         self._notify(commit)
 
     def _is_suspect(self, error: StoreError) -> bool:

@@ -22,6 +22,7 @@ _QUERIES = {
     " FROM visit JOIN account ON account.id = account JOIN room ON room.id = room ORDER BY 1, 2",
     "accounts": "SELECT name, is_retired, messages FROM account ORDER BY name, is_retired",
     "position": "SELECT stamp FROM log_number WHERE node = ''",
+    "erased": "SELECT key FROM state WHERE key LIKE 'erased_to:%'",
     "gaps": "SELECT after, before FROM log_gap ORDER BY after",
 }
 
@@ -38,11 +39,15 @@ def texts(file: Path) -> list[str]:
 
 
 def wait_until_stored(redis: RedisServer, *files: Path) -> None:
-    """Wait until each file holds the newest entry of the log. Clients must do nothing."""
+    """Wait until each file holds the newest entry of the log, and nothing that was erased.
+
+    Clients must do nothing.
+    """
 
     def is_stored() -> bool:
         ((newest, _),) = redis.command("XREVRANGE", "{lobby}:log", "+", "-", "COUNT", 1)
         position = [(int(newest.partition("-")[0]),)]
-        return all(rows(file)["position"] == position for file in files)
+        found = [rows(file) for file in files]
+        return all(each["position"] == position and not each["erased"] for each in found)
 
     until(is_stored, "all entries are stored")

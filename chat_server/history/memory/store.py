@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from chat_server.core import Record, SavedState, records, values
@@ -135,11 +135,11 @@ class MemoryStore:
                 return message.author.name
         return None
 
-    def erase_messages_by(self, author: str) -> Iterator[int]:
-        """Erase all messages of an author in all rooms, in one step."""
+    def erase_messages_by(self, author: str) -> int:
+        """Erase all messages of an author in all rooms. Return how many there were."""
         erased = {each for each in self._state.messages if each.room and each.author.name == author}
         self._state.messages = [each for each in self._state.messages if each not in erased]
-        yield len(erased)
+        return len(erased)
 
     def prune(self, retention: Retention, now: int) -> Pruned:
         """Delete what is too old, or too much for its room. There is no file to measure."""
@@ -262,7 +262,7 @@ class MemoryStore:
             author = self.erase_message(record.stamp, record.user, is_operator=record.is_operator)
             record.note(author is not None, author or "")
         else:
-            record.note(sum(self.erase_messages_by(record.author)), record.author)
+            record.note(self.erase_messages_by(record.author), record.author)
 
     def _note_position(self, position: records.LogPosition) -> None:
         state = self._state

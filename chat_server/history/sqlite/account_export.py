@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from chat_server.history.sqlite import erased_authors
 from chat_server.wire import format_stamp
 
 Entry = dict[str, Any]
@@ -20,9 +21,10 @@ def export_account(
     `accounts`: the ids of the user's account and of those merged into it.
     """
     ids = ", ".join(map(str, accounts))
+    is_kept = erased_authors.condition(erased_authors.load(connection), "message.id")
     for room, stamp, is_action, text in connection.execute(
         "SELECT room.name, stamp, is_action, text FROM message JOIN room ON room.id = room"
-        f" WHERE author IN ({ids}) ORDER BY stamp"
+        f" WHERE author IN ({ids}) AND {is_kept} ORDER BY stamp"
     ):
         yield {
             "kind": "message",

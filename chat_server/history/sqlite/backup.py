@@ -17,6 +17,8 @@ from typing import Final
 
 from chat_server.files import open_regular, sync_folder
 from chat_server.history.history_file import COMPANIONS
+from chat_server.history.sqlite import erased_authors, search_index
+from chat_server.history.sqlite.erasure import remove_all_erased
 from chat_server.history.store import StoreCorruptError
 
 _COPY_BYTES: Final = 4 * 1024 * 1024
@@ -52,7 +54,10 @@ def back_up(history: Path, target: Path, progress: Progress = lambda: None) -> i
         with closing(open_read_only(history)) as connection, interruptible(connection, progress):
             connection.execute("PRAGMA query_only = OFF")  # the copy counts as a write
             connection.execute("VACUUM INTO ?", (str(draft),))
-        _leave_wal_mode(draft)
+        with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+            copy.execute(_SINGLE_FILE)
+            with interruptible(copy, progress):
+                _remove_erased(copy)
         size = _sync(draft)
         try:
             os.link(draft, target)  # unlike a rename, never replaces a file
@@ -165,9 +170,16 @@ def _draft(target: Path) -> Iterator[Path]:
                 with_suffix(draft, suffix).unlink(missing_ok=True)
 
 
-def _leave_wal_mode(database: Path) -> None:
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        connection.execute(_SINGLE_FILE)
+def _remove_erased(connection: sqlite3.Connection) -> None:
+    """Remove what a server has erased and not yet removed from its own file."""
+    if not erased_authors.load(connection):
+        return
+    connection.execute("PRAGMA secure_delete = ON")
+    has_search = search_index.is_usable(connection)
+    remove_all_erased(connection, has_search)
+    if has_search:
+        search_index.merge_all(connection)
+    connection.execute("VACUUM")
 
 
 def _copy(source: Path, target: Path, progress: Progress) -> None:

@@ -11,7 +11,13 @@ from typing import Any, Final, TypeAlias
 
 from chat_server.core import Record, records, values
 from chat_server.history.interface import Commit
-from chat_server.history.sqlite import accounts, erasure, log_position, search_index
+from chat_server.history.sqlite import (
+    accounts,
+    erased_authors,
+    erasure,
+    log_position,
+    search_index,
+)
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
 from chat_server.history.store import DISORDERLY_SPAN, MAX_VISITS, DroppedMessages
 
@@ -234,8 +240,7 @@ class Batch:
             )
             record.note(author is not None, author or "")
         else:
-            count = erasure.erase_all_by(self._connection, record.author, self._has_search)
-            record.note(count, record.author)
+            record.note(erased_authors.add(self._connection, record.author), record.author)
         self._is_recount |= record.erasure.count > 0
 
     def _note_position(self, position: records.LogPosition) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
-from chat_server.history.sqlite import search_index
+from chat_server.history.sqlite import erased_authors, search_index
+from chat_server.history.sqlite.connections import write_transaction
 from chat_server.history.sqlite.names import find_account
 from chat_server.history.store import PRUNE_ROWS
+
+_LOOKED_AT: Final = 20_000
+"""Messages among which one step looks for those of an author: some milliseconds."""
 
 
 def delete_messages(
@@ -43,6 +48,8 @@ def erase_message(
     ).fetchone()
     if row is not None:
         identity, room, author = row
+        if identity <= erased_authors.load(connection).get(author, 0):
+            return None
         if is_operator or _is_own(connection, author, user):
             delete_messages(connection, [(identity, room)], has_search)
             return _name(connection, author)
@@ -58,38 +65,41 @@ def erase_message(
     return None
 
 
-def erase_some_by(
-    connection: sqlite3.Connection, author: str, between: tuple[int, int], has_search: bool
-) -> tuple[int, int]:
-    """Erase the author's messages among the next. Return how many, and the last id looked at.
+def remove_erased(connection: sqlite3.Connection, has_search: bool) -> int | None:
+    """Delete some messages of an author whose messages are erased. Return how many.
 
-    `between`: the ids before the first and of the last message to look at. By name: also the
-    messages of earlier accounts.
+    None: no erased message is left in the file.
     """
-    after, last = between
-    (end,) = connection.execute(
-        "SELECT max(id) FROM (SELECT id FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?)",
-        (after, last, PRUNE_ROWS),
-    ).fetchone()
-    if end is None:
-        return 0, last
-    found = connection.execute(
-        "SELECT id, room FROM message WHERE id > ? AND id <= ?"
-        " AND author IN (SELECT id FROM account WHERE name = ?)",
-        (after, end, author),
-    ).fetchall()
-    delete_messages(connection, found, has_search)
-    return len(found), end
+    for account, last in erased_authors.load(connection).items():
+        (first,) = connection.execute(
+            "SELECT min(id) FROM message WHERE id > ? AND id <= ?",
+            (erased_authors.removed_to(connection, account), last),
+        ).fetchone()
+        stored = connection.execute(
+            "SELECT messages FROM account WHERE id = ?", (account,)
+        ).fetchone()
+        if first is None or stored in (None, (0,)):
+            erased_authors.finish(connection, account)
+            return 0
+        end = min(last, first + _LOOKED_AT)
+        found = connection.execute(
+            "SELECT id, room FROM message WHERE id BETWEEN ? AND ? AND author = ?"
+            " ORDER BY id LIMIT ?",
+            (first, end, account, PRUNE_ROWS),
+        ).fetchall()
+        if len(found) == PRUNE_ROWS:
+            end = found[-1][0]
+        delete_messages(connection, found, has_search)
+        erased_authors.set_removed_to(connection, account, end)
+        return len(found)
+    return None
 
 
-def erase_all_by(connection: sqlite3.Connection, author: str, has_search: bool) -> int:
-    """Erase all messages of an author in all rooms, in one transaction. Return how many."""
-    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone()
-    erased = position = 0
-    while position < last:
-        count, position = erase_some_by(connection, author, (position, last), has_search)
-        erased += count
-    return erased
+def remove_all_erased(connection: sqlite3.Connection, has_search: bool) -> None:
+    """Delete all erased messages that are left in the file, in steps. Not in a transaction."""
+    while erased_authors.load(connection):
+        with write_transaction(connection):
+            remove_erased(connection, has_search)
 
 
 def _is_own(connection: sqlite3.Connection, author: int, user: str) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat_server.config import HistoryFrom
+from chat_server.history.sqlite import erased_authors
 from chat_server.history.sqlite.log_position import gaps_between
 from chat_server.history.sqlite.names import find_account, find_conversation
-from chat_server.history.sqlite.visibility import EVERYONE, condition, visibility
+from chat_server.history.sqlite.visibility import EVERYONE, Visibility, condition, visibility
 from chat_server.history.store import MAX_PAGE_BYTES, MAX_SCANNED, line_bytes
 from chat_server.history.values import Gap, Hole, Page, PageRequest, PastMessage, Reader
 
@@ -26,9 +27,9 @@ def room_page(
     if view.room is None:
         return _page_of_gaps(connection, after, request.before)
     between = (view.room, after, request.before)
-    messages = room_messages(connection, between, view.readable, request.newest, request.limit + 1)
+    messages = _room_messages(connection, between, view, request.newest, request.limit + 1)
     scan_end = None
-    if len(messages) <= request.limit and view.readable is not None:
+    if len(messages) <= request.limit and (view.readable is not None or view.erased):
         scan_end = _scan_end(connection, between, request.newest)
     return _page(
         connection,
@@ -40,14 +41,14 @@ def room_page(
     )
 
 
-def room_messages(
+def _room_messages(
     connection: sqlite3.Connection,
     between: tuple[int, int, int],
-    authors: frozenset[int] | None,
+    view: Visibility,
     newest: bool,
     limit: int,
 ) -> list[PastMessage]:
-    """Return messages by some authors, or by everyone. Look at `MAX_SCANNED` messages at most.
+    """Return messages that the user may read. Look at `MAX_SCANNED` messages at most.
 
     `between`: a room, and the stamps before and after the messages.
     """
@@ -58,8 +59,9 @@ def room_messages(
         "SELECT chosen.stamp, account.name, message.text, message.is_action FROM"
         f" (SELECT id, stamp, author FROM (SELECT id, stamp, author FROM message"
         " INDEXED BY message_by_room WHERE room = ? AND stamp > ? AND stamp < ?"
-        f" ORDER BY stamp {order} LIMIT {MAX_SCANNED}) WHERE {condition(authors)}"
-        f" LIMIT ?) AS chosen CROSS JOIN message ON message.id = chosen.id"
+        f" ORDER BY stamp {order} LIMIT {MAX_SCANNED})"
+        f" WHERE {condition(view.readable)} AND {erased_authors.condition(view.erased)}"
+        " LIMIT ?) AS chosen CROSS JOIN message ON message.id = chosen.id"
         " CROSS JOIN account ON account.id = chosen.author",
         (*between, limit),
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from chat_server.history.sqlite import search_index
 from chat_server.history.sqlite.accounts import delete_private_of
-from chat_server.history.sqlite.erasure import delete_messages
+from chat_server.history.sqlite.erasure import delete_messages, remove_erased
 from chat_server.history.sqlite.log_position import remove_old_gaps
 from chat_server.history.store import PRUNE_ROWS, Pruned, Retention
 
@@ -18,6 +18,10 @@ def prune(
     connection: sqlite3.Connection, retention: Retention, now: int, has_search: bool
 ) -> Pruned:
     """Do the first of the jobs that has something to do."""
+    # First, because what was erased counts as stored until it has left the file.
+    erased = remove_erased(connection, has_search)
+    if erased is not None:
+        return Pruned(erased=erased, has_more=True)
     if has_search and search_index.is_merging(connection):
         search_index.continue_merge(connection)
         return Pruned(0, has_more=True)

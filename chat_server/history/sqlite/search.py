@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chat_server.config import HistoryFrom
+from chat_server.history.sqlite import erased_authors
 from chat_server.history.sqlite.visibility import condition, visibility
 from chat_server.history.store import (
     MAX_PAGE_BYTES,
@@ -42,6 +43,7 @@ def search(
         " CROSS JOIN message ON message.id = search_index.rowid"
         " CROSS JOIN account ON account.id = message.author"
         f" WHERE search_index MATCH ? AND message.stamp >= ? AND {condition(authors)}"
+        f" AND {erased_authors.condition(view.erased, 'message.id')}"
         " ORDER BY search_index.rowid DESC LIMIT ?",
         (" AND ".join(terms), view.floor, MAX_SEARCH_HITS),
     )

@@ -20,6 +20,9 @@ from typing import Final
 _MERGED_PAGES: Final = 250
 """Pages that one step of a merge writes: about 20 ms."""
 
+_LARGE_MERGE_PAGES: Final = 1_000
+"""The same for a command of an operator: some ten milliseconds."""
+
 _FILLED_ROWS: Final = 2_000
 """Messages that one step adds: about 10 ms, during which no message is stored. As many as one
 transaction stores, so the index catches up while messages are published."""
@@ -50,6 +53,14 @@ def can_search(connection: sqlite3.Connection) -> bool:
         raise
     connection.execute("DROP TABLE temp.probe")
     return True
+
+
+def is_usable(connection: sqlite3.Connection) -> bool:
+    """Return True if there is an index, and this library can keep it up to date."""
+    is_there = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = 'search_index'"
+    ).fetchone()
+    return is_there is not None and can_search(connection)
 
 
 def prepare(connection: sqlite3.Connection, has_search: bool) -> None:
@@ -153,6 +164,22 @@ def continue_merge(connection: sqlite3.Connection) -> None:
     )
     if connection.total_changes - before < 2:  # documented: nothing was left to merge
         _unset(connection, _MERGING)
+
+
+def merge_all(connection: sqlite3.Connection) -> None:
+    """Merge all parts: deleted words stay in the index until then. Not in a transaction.
+
+    The same as the command "optimize" of FTS5, which would be one transaction of seconds, but in
+    steps between which a server can write.
+    """
+    pages = -_LARGE_MERGE_PAGES  # negative: begin with all parts
+    changes = -1
+    while changes < 0 or connection.total_changes - changes >= 2:  # else it is done
+        changes = connection.total_changes
+        connection.execute(
+            "INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", (pages,)
+        )
+        pages = _LARGE_MERGE_PAGES
 
 
 def _get(connection: sqlite3.Connection, key: str) -> int | None:

@@ -13,7 +13,7 @@ from chat_server.config import HistoryFrom
 from chat_server.core import Record, SavedState
 from chat_server.history.interface import Commit
 from chat_server.history.sqlite import accounts as account_rows
-from chat_server.history.sqlite import erasure, log_position, search_index
+from chat_server.history.sqlite import erased_authors, erasure, log_position, search_index
 from chat_server.history.sqlite import retention as retention_jobs
 from chat_server.history.sqlite.batches import Batch, end_open_visits
 from chat_server.history.sqlite.connections import (
@@ -167,19 +167,10 @@ class SqliteStore:
                 self._connection, stamp, user, is_operator, self._has_search
             )
 
-    def erase_messages_by(self, author: str) -> Iterator[int]:
-        """Erase all messages of an author in all rooms, in steps."""
-        with translated_errors():
-            (last,) = self._connection.execute(
-                "SELECT coalesce(max(id), 0) FROM message"
-            ).fetchone()
-        position = 0
-        while position < last:
-            with self._transaction():
-                erased, position = erasure.erase_some_by(
-                    self._connection, author, (position, last), self._has_search
-                )
-            yield erased
+    def erase_messages_by(self, author: str) -> int:
+        """Erase all messages of an author in all rooms. Return how many there were."""
+        with self._transaction():
+            return erased_authors.add(self._connection, author)
 
     def prune(self, retention: Retention, now: int) -> Pruned:
         """Do one step of the retention."""

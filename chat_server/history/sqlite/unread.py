@@ -6,6 +6,7 @@ import sqlite3
 
 from chat_server.config import HistoryFrom
 from chat_server.history.mentions import mentions
+from chat_server.history.sqlite import erased_authors
 from chat_server.history.sqlite.names import (
     find_account,
     find_conversation,
@@ -67,21 +68,25 @@ def unread_in(
     low = max(marker, view.floor - 1)
     others = condition(view.authors)
     own = ",".join(map(str, view.own))
+    is_kept = erased_authors.condition(view.erased)
     # The inner query reads the index only.
     rows = connection.execute(
         "SELECT chosen.stamp, message.text FROM"
         " (SELECT id, stamp FROM message INDEXED BY message_by_room"
         f" WHERE room = ? AND stamp > ? AND {others} AND author NOT IN ({own})"
+        f" AND {is_kept}"
         " ORDER BY stamp LIMIT ?) AS chosen CROSS JOIN message ON message.id = chosen.id",
         (view.room, low, MAX_UNREAD),
     ).fetchall()
     if len(rows) == MAX_UNREAD:
         counted_to = rows[-1][0]
     else:
-        (newest,) = connection.execute(
-            "SELECT max(stamp) FROM message WHERE room = ?", (view.room,)
+        newest = connection.execute(
+            "SELECT stamp FROM message INDEXED BY message_by_room"
+            f" WHERE room = ? AND {is_kept} ORDER BY stamp DESC LIMIT 1",
+            (view.room,),
         ).fetchone()
-        counted_to = max(marker, newest or 0)
+        counted_to = marker if newest is None else max(marker, newest[0])
     return Unread(len(rows), sum(mentions(text, reader.user) for _, text in rows), counted_to)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from chat_server.history.sqlite import accounts, log_position, stamp_repair
+from chat_server.history.sqlite import accounts, erased_authors, log_position, stamp_repair
 from chat_server.history.sqlite.account_export import Entry, export_account
 from chat_server.history.sqlite.backup import (
     LOCK_SECONDS,
@@ -28,11 +28,17 @@ from chat_server.history.sqlite.connections import (
     open_writer,
     write_transaction,
 )
-from chat_server.history.sqlite.erasure import delete_messages
+from chat_server.history.sqlite.erasure import delete_messages, remove_all_erased
 from chat_server.history.sqlite.names import Names, find_account, find_room
 from chat_server.history.sqlite.retention import prune, used_bytes
 from chat_server.history.sqlite.schema import VERSION, check_file
-from chat_server.history.sqlite.search_index import can_search, continue_merge, fill, is_merging
+from chat_server.history.sqlite.search_index import (
+    continue_merge,
+    fill,
+    is_merging,
+    is_usable,
+    merge_all,
+)
 from chat_server.history.store import (
     PRUNE_ROWS,
     NotHistoryFileError,
@@ -42,9 +48,6 @@ from chat_server.history.store import (
 )
 
 _MAX_ID: Final = 2**63 - 1
-
-_MERGED_PAGES: Final = 1_000
-"""Pages of the index of words that one step writes: some ten milliseconds."""
 
 _WIPE_SECONDS: Final = 10.0
 """Longest wait until no reader uses the write-ahead log."""
@@ -252,10 +255,12 @@ class HistoryUpkeep:
     def erase(self, room: str, stamp: int) -> str | None:
         """Erase one message of a room. Return its author, or None if there is no such message."""
         with write_transaction(self._connection):
+            erased = erased_authors.load(self._connection)
             row = self._run(
                 "SELECT message.id, message.room, account.name FROM message"
                 " JOIN account ON account.id = message.author"
-                " WHERE message.room = ? AND message.stamp = ?",
+                " WHERE message.room = ? AND message.stamp = ?"
+                f" AND {erased_authors.condition(erased, 'message.id')}",
                 *(find_room(self._connection, room), stamp),
             ).fetchone()
             if row is None:
@@ -295,24 +300,14 @@ class HistoryUpkeep:
 
     def compact(self) -> None:
         """Make the file as small as possible. Needs free space for another one of its size."""
+        remove_all_erased(self._connection, self._has_search())
         self._merge_search_index()
         self._run("VACUUM")
         self.wipe()
 
     def _merge_search_index(self) -> None:
-        """Merge all parts of the index of words: deleted words stay in it until then.
-
-        The same as its command "optimize", which would be one transaction of seconds, but in steps
-        between which a server can write.
-        """
-        if not self._has_search():
-            return
-        pages = -_MERGED_PAGES  # negative: begin with all parts
-        changes = -1
-        while changes < 0 or self._connection.total_changes - changes >= 2:  # else it is done
-            changes = self._connection.total_changes
-            self._run("INSERT INTO search_index(search_index, rank) VALUES('merge', ?)", pages)
-            pages = _MERGED_PAGES
+        if self._has_search():
+            merge_all(self._connection)
 
     def _remove_messages(self, authors: list[int], after: int) -> tuple[int, int]:
         """Remove a thousand messages. Return how many, and the last id that was looked at."""
@@ -353,9 +348,7 @@ class HistoryUpkeep:
 
     def _has_search(self) -> bool:
         """Return True if there is an index of words that has to be kept up to date."""
-        return self._number(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'search_index'"
-        ) > 0 and can_search(self._connection)
+        return is_usable(self._connection)
 
     def _number(self, statement: str, *values: Any) -> int:
         return _number(self._connection, statement, *values)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from chat_server.config import HistoryFrom
+from chat_server.history.sqlite import erased_authors
 from chat_server.history.sqlite.names import find_account, find_room
 from chat_server.history.values import MAX_STAMP, Reader
 
@@ -29,6 +30,8 @@ class Visibility:
     """The stamp from which on the user may read."""
     pruned_before: int
     """The horizon of the room. 0: nothing was pruned."""
+    erased: Mapping[int, int]
+    """Up to which id messages are erased, by the id of their author. Of all rooms."""
 
     @property
     def readable(self) -> frozenset[int] | None:
@@ -53,6 +56,7 @@ def visibility(
         None if EVERYONE in reader.subscriptions else _ids(connection, reader.subscriptions),
         _floor(connection, account, room_id, history_from),
         horizon,
+        erased_authors.load(connection),
     )
 
 

@@ -140,7 +140,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from chat_server.config import Config, Tuning
-from chat_server.core.records import LogEntry, LogPosition
+from chat_server.core.records import LogEntry, LogPosition, MessagesErased
 from chat_server.core.values import PublishedMessages
 from chat_server.history import open_history
 from chat_server.observability import EventLog
@@ -163,8 +163,13 @@ for place in range(1, entries + 1):
     if number > emitted:
         emitted = number
         stamp = place * 100 + start * 10  # what was lost and came again has a new one
-        messages = PublishedMessages("lobby", "alice", (f"a{number}", f"b{number}"), stamp)
-        history.record(LogEntry((messages,), LogPosition(stamp, "one:1", number)))
+        records = [
+            PublishedMessages("lobby", "alice", (f"a{number}", f"b{number}"), stamp),
+            PublishedMessages("lobby", "eve", (f"spam {number}",), stamp + 2),
+        ]
+        if number % 50 == 8:
+            records.append(MessagesErased(0, "eve"))
+        history.record(LogEntry(tuple(records), LogPosition(stamp, "one:1", number)))
     if place % 20 == 0:
         print(place, flush=True)
 history.stop()
@@ -200,4 +205,10 @@ def test_every_message_is_stored_once_over_kills_at_random_places(tmp_path: Path
                 break
             after = page.later
     numbers = [number for number in range(1, ENTRIES + 1) if number % 7]
-    assert found == [f"{letter}{number}" for number in numbers for letter in "ab"]
+    last_erasure = max(number for number in numbers if number % 50 == 8)
+    assert found == [
+        text
+        for number in numbers
+        for text in (f"a{number}", f"b{number}", f"spam {number}")
+        if number > last_erasure or not text.startswith("spam")
+    ]

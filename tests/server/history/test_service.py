@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.config import Config, Tuning
+from chat_server.core.records import MessagesErased
 from chat_server.core.values import PublishedMessages
 from chat_server.history.history_file import HistoryInUseError
 from chat_server.history.interface import Commit
@@ -221,23 +222,32 @@ def test_bad_record_does_not_block_later_ones(open_service: Open, capsys: object
     assert history.measure().stored == 2
 
 
-def test_messages_are_stored_while_all_messages_of_an_author_are_erased(
-    open_service: Open,
+def erase_at_once(history: HistoryService) -> int:
+    return history.erase_messages_by("bob")
+
+
+def erase_by_record(history: HistoryService) -> int:
+    record = MessagesErased(0, "bob")
+    history.record(record)
+    return history.erased(record).count
+
+
+@pytest.mark.parametrize("erase", [erase_at_once, erase_by_record])
+def test_messages_of_an_author_leave_the_file_between_batches(
+    open_service: Open, tmp_path: Path, erase: Callable[[HistoryService], int]
 ) -> None:
-    history = open_service()
+    history = open_service(history_prune_seconds=1000.0)
     history.record(run(1, *(f"text {number}" for number in range(2500))))
     assert len(texts(history)) == 200
     commits: list[Commit] = []
-
-    def note(commit: Commit) -> None:
-        commits.append(commit)
-        if len(commits) == 1:  # the first step is done
-            history.record(run(5000, "meanwhile"))
-
-    history.on_commit(note)
-    assert history.erase_messages_by("bob") == 2500
-    assert [commit.is_recount for commit in commits] == [True, False, True, True]
-    assert commits[1].rooms == {"lobby"}
+    history.on_commit(commits.append)
+    assert erase(history) == 2500
+    history.record(run(5000, "meanwhile"))
+    assert texts(history) == ["meanwhile"]
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as file:
+        count = "SELECT count(*) FROM message"
+        until(lambda: file.execute(count).fetchone() == (1,), "they have left the file")
+    assert [commit.is_recount for commit in commits] == [True, False]
     assert texts(history) == ["meanwhile"]
 
 

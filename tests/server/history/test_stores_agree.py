@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chat_server.core import Record
 from chat_server.core.records import (
     AccountRenamed,
+    MessagesErased,
     PrivateMessagesRead,
     VisitEnded,
     VisitStarted,
@@ -51,6 +52,7 @@ steps = st.one_of(
     st.tuples(st.just("drop"), names, names, st.sampled_from(("", *ROOMS))),
     st.tuples(st.just("erase"), st.integers(0, 30), names, st.booleans()),
     st.tuples(st.just("erase all"), names),
+    st.tuples(st.just("record erasure"), names),
     st.tuples(st.just("accounts"), st.dictionaries(names, created, min_size=1)),
     st.tuples(st.just("restart"), st.dictionaries(names, created, min_size=2)),
     st.tuples(st.just("prune"), st.integers(0, 6), st.sampled_from((0, 1, 3))),
@@ -96,6 +98,11 @@ class Pair:
                     self.apply(AccountRenamed(old, new))
             case ("remove", str(user)):
                 self.apply(UserForgotten(user))
+            case ("record erasure", str(author)):
+                erased = [MessagesErased(0, author), MessagesErased(0, author)]
+                for store, record in zip(self.stores, erased, strict=True):
+                    store.apply([record])
+                assert erased[0].erasure == erased[1].erasure
             case ("drop", str(author), str(recipient), str(room)):
                 if room or author != recipient:
                     pair = ("", "") if room else (author, recipient)
@@ -113,7 +120,7 @@ class Pair:
                     for store in self.stores
                 ]
             case ("erase all", str(author)):
-                answers = [sum(store.erase_messages_by(author)) for store in self.stores]
+                answers = [store.erase_messages_by(author) for store in self.stores]
             case ("accounts", dict(accounts)):
                 answers = [sorted(store.match_accounts(accounts)) for store in self.stores]
             case ("restart", dict(accounts)):
