@@ -229,7 +229,13 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
             "another program reads the file, so its -wal may still contain the text; run this"
             " again later, or restart the server"
         )
-    if _has_account(name, users_file):
+    if is_shared:  # the accounts are in Redis
+        click.echo(
+            f"If the account {name} still exists, new messages are kept. To remove it:"
+            f" chat-server users --redis URL remove {name}",
+            err=True,
+        )
+    elif _has_account(name, users_file):
         click.echo(
             f"The account {name} still exists, so new messages are kept. To remove it:"
             f" chat-server users remove {name} {_users_option(users_file)}",
@@ -248,7 +254,9 @@ def rename(old: str, new: str, file: Path, users_file: Path) -> None:
     """
     with report_problems(file), HistoryUpkeep(file) as opened:
         opened.rename(_canonical(old), _canonical(new))
+        is_shared = opened.log_position() > 0
     click.echo(f"{_canonical(old)} is {_canonical(new)} in {format_path(file)}")
+    _warn_of_other_servers(is_shared)
 
 
 @history.command()
@@ -290,7 +298,9 @@ def prune(file: Path, users_file: Path) -> None:
         progress,
     ):
         removed = sum(opened.prune(retention, time.time_ns() // 1000))
+        is_shared = opened.log_position() > 0
     click.echo(f"Removed {count_of(removed, 'message')}")
+    _warn_of_other_servers(is_shared)
 
 
 @history.command()

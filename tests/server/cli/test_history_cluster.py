@@ -15,6 +15,7 @@ from chat_server.history.sqlite import SqliteStore
 from chat_server.wire import format_stamp
 from tests.support.history_cli import fail_history
 from tests.support.server_cli import run_server
+from tests.support.users_file import write_users
 
 START = 1_700_000_000_000_000
 WARNING = "Other servers of this chat keep theirs: run this on each of them"
@@ -29,12 +30,32 @@ def write_file(path: Path, stamp: int = START, *, is_shared: bool = True) -> Pat
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-def test_erase_and_forget_name_the_other_servers(tmp_path: Path, is_shared: bool) -> None:
+def test_commands_that_change_the_file_name_the_other_servers(
+    tmp_path: Path, is_shared: bool
+) -> None:
     file = write_file(tmp_path / "h.db", is_shared=is_shared)
-    for command in (("erase", "lobby", format_stamp(START)), ("forget", "alice", "--yes")):
+    for command in (
+        ("erase", "lobby", format_stamp(START)),
+        ("prune",),
+        ("rename", "alice", "anna"),
+        ("forget", "anna", "--yes"),
+    ):
         done = run_server("history", *command, "--history", file)
         assert done.exit_code == 0, done.output
         assert (WARNING in done.stderr.splitlines()) == is_shared
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_forget_names_the_place_of_the_accounts(tmp_path: Path, is_shared: bool) -> None:
+    file = write_file(tmp_path / "h.db", is_shared=is_shared)
+    users = tmp_path / "users.json"  # several servers have imported it
+    write_users(users, "alice")
+    options = ("--history", file, "--users", users)
+    done = run_server("history", "forget", "alice", "--yes", *options)
+    assert done.exit_code == 0, done.output
+    in_redis = "If the account alice still exists, new messages are kept. To remove it:"
+    assert (f"{in_redis} chat-server users --redis URL remove alice" in done.stderr) == is_shared
+    assert ("The account alice still exists" in done.stderr) != is_shared
 
 
 @pytest.mark.parametrize(
