@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 import click
 
 from chat_server.accounts import NAME_RULE, UsersFileError, read_accounts
+from chat_server.cli.history_options import file_options
 from chat_server.cli.history_report import (
     ProgressLine,
     count_of,
@@ -22,7 +23,6 @@ from chat_server.cli.history_report import (
     format_size,
     report_problems,
 )
-from chat_server.cli.options import history_file
 from chat_server.escape import one_line, quoted
 from chat_server.files import LockFileError, LockTimeoutError, LockUnsupportedError, lock_file
 from chat_server.history import NewerSchemaError, NotHistoryFileError, Retention
@@ -38,49 +38,6 @@ from chat_server.wire import canonical_name, format_stamp, parse_stamp
 _MIB: Final = 1024 * 1024
 
 
-def _resolve_users_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
-    """Return `--users` of this command, or else of the parent command."""
-    before = context.find_root().params["users"]
-    assert isinstance(before, Path)
-    return value or before
-
-
-def _resolve_history_file(context: click.Context, _: click.Parameter, value: Path | None) -> Path:
-    """Return `--history` of this command, or of the parent command, or the file of the users."""
-    users = context.params["users_file"]
-    found = value or history_file(context.find_root().params["history"], users)
-    if found is None:
-        raise click.UsageError(
-            "no history is kept (`history` is off); name the file of an earlier one with --history"
-        )
-    return found
-
-
-def _file_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that name the files. The users file is parsed first: it names the other."""
-    for option in (
-        click.option(
-            "--history",
-            "file",
-            type=click.Path(path_type=Path, readable=False),
-            callback=_resolve_history_file,
-            metavar="FILE",
-            help="History file. Default: that of the server with these settings.",
-        ),
-        click.option(
-            "--users",
-            "users_file",
-            type=click.Path(path_type=Path, readable=False),
-            callback=_resolve_users_file,
-            is_eager=True,
-            metavar="FILE",
-            help="Users file. The history file is next to it, unless a setting names another.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 # Without this map, click would look for one in the file under "history", which is a path there.
 @click.group(context_settings={"default_map": {}})
 def history() -> None:
@@ -92,7 +49,7 @@ def history() -> None:
 
 
 @history.command()
-@_file_options
+@file_options
 def stats(file: Path, users_file: Path) -> None:
     """Print what is kept: the size, and how many messages of which time.
 
@@ -114,7 +71,7 @@ def stats(file: Path, users_file: Path) -> None:
 
 
 @history.command()
-@_file_options
+@file_options
 @click.option(
     "--repair",
     is_flag=True,
@@ -177,7 +134,7 @@ def _check_search(file: Path, progress: ProgressLine) -> None:
 
 @history.command()
 @click.argument("user")
-@_file_options
+@file_options
 def export(user: str, file: Path, users_file: Path) -> None:
     """Print everything that is kept of USER, one JSON object a line.
 
@@ -196,7 +153,7 @@ def export(user: str, file: Path, users_file: Path) -> None:
 
 @history.command()
 @click.argument("user")
-@_file_options
+@file_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
     """Remove everything that is kept of USER, so that no byte of the texts is left in the file.
@@ -246,7 +203,7 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
 @history.command(hidden=True)
 @click.argument("old")
 @click.argument("new")
-@_file_options
+@file_options
 def rename(old: str, new: str, file: Path, users_file: Path) -> None:
     """Give what is kept of OLD to NEW, as `chat-server users rename` does.
 
@@ -262,7 +219,7 @@ def rename(old: str, new: str, file: Path, users_file: Path) -> None:
 @history.command()
 @click.argument("room")
 @click.argument("stamp")
-@_file_options
+@file_options
 def erase(room: str, stamp: str, file: Path, users_file: Path) -> None:
     """Remove the message of ROOM with this STAMP, as /history shows it."""
     at = parse_stamp(stamp)
@@ -282,7 +239,7 @@ def erase(room: str, stamp: str, file: Path, users_file: Path) -> None:
 
 
 @history.command()
-@_file_options
+@file_options
 def prune(file: Path, users_file: Path) -> None:
     """Remove what is older or more than the settings keep, now."""
     chosen = click.get_current_context().find_root().params
@@ -305,7 +262,7 @@ def prune(file: Path, users_file: Path) -> None:
 
 @history.command()
 @click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
-@_file_options
+@file_options
 def backup(target: Path, file: Path, users_file: Path) -> None:
     """Write a copy to FILE, which must not exist yet. Its mode is 0600.
 
@@ -322,7 +279,7 @@ def backup(target: Path, file: Path, users_file: Path) -> None:
 
 @history.command()
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path, readable=False))
-@_file_options
+@file_options
 def restore(source: Path, file: Path, users_file: Path) -> None:
     """Replace the history by the backup FILE. The server must be stopped.
 
@@ -339,7 +296,7 @@ def restore(source: Path, file: Path, users_file: Path) -> None:
 
 
 @history.command()
-@_file_options
+@file_options
 def compact(file: Path, users_file: Path) -> None:
     """Make the file as small as possible. The server must be stopped.
 
