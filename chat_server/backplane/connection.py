@@ -8,9 +8,10 @@ has its own connection, and after any error it makes another one.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, cast
 
+import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -37,6 +38,9 @@ from chat_server.escape import one_line
 
 _NO_RETRY: Final = Retry(NoBackoff(), 0)
 
+_pack: Final[Callable[[tuple[str | bytes | int, ...]], bytes]] = cast(Any, hiredis.pack_command)
+"""Its own types permit commands of one word only."""
+
 
 class RedisConnection:
     """A connection to the master. Used by one thread. Every method raises `BackplaneError`.
@@ -52,9 +56,7 @@ class RedisConnection:
     def command(self, *arguments: str | bytes | int) -> Any:
         """Run a command. Return the reply: bytes, integers, None and lists of these."""
         try:
-            self._connection.send_packed_command(
-                self._connection.pack_command(*arguments), check_health=False
-            )
+            self._send([arguments])
             return self._connection.read_response()
         except (RedisError, OSError) as error:
             raise self._problem(error) from error
@@ -63,9 +65,7 @@ class RedisConnection:
         """Run commands in one round trip. Return the replies; one that failed is an exception."""
         given = list(commands)
         try:
-            self._connection.send_packed_command(
-                self._connection.pack_commands(given), check_health=False
-            )
+            self._send(given)
             return [self._reply() for _ in given]
         except (RedisError, OSError) as error:
             raise self._problem(error) from error
@@ -92,6 +92,12 @@ class RedisConnection:
     def close(self) -> None:
         """Close it. Never fails."""
         self._connection.disconnect()
+
+    def _send(self, commands: Iterable[Sequence[str | bytes | int]]) -> None:
+        # Not `pack_commands` of redis-py, which encodes each argument in Python. For an entry that
+        # took 22 us, and this takes 6.5.
+        packed = b"".join([_pack(tuple(each)) for each in commands])
+        self._connection.send_packed_command([packed], check_health=False)
 
     def _reply(self) -> Any:
         try:
