@@ -27,7 +27,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from chat_server.backplane.log_events import BackplaneError
+from chat_server.backplane.log_events import BackplaneError, RedisUnreachableError
 from chat_server.backplane.redis_settings import (
     PASSWORD_VARIABLE,
     RedisSettings,
@@ -35,6 +35,15 @@ from chat_server.backplane.redis_settings import (
 )
 from chat_server.backplane.scripts import KEYS, Script
 from chat_server.escape import one_line
+
+_MAY_PASS: Final = (
+    ReadOnlyError,
+    redis.TimeoutError,
+    redis.ConnectionError,
+    OSError,
+    UnicodeError,  # of a host or a password
+)
+"""Errors of Redis that may pass without an operator, unless they are errors of the login."""
 
 _NO_RETRY: Final = Retry(NoBackoff(), 0)
 
@@ -106,7 +115,7 @@ class RedisConnection:
             return error
 
     def _problem(self, error: Exception) -> BackplaneError:
-        return BackplaneError(_explain(error, self._where))
+        return _problem(error, self._where)
 
 
 def script_call(script: Script, *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
@@ -141,7 +150,7 @@ def connect(settings: RedisSettings, timeout: float, name: str) -> RedisConnecti
         # After every connect: a client stays connected to a master that was demoted meanwhile.
         role = connection.command("ROLE")
         if role[0] != b"master":
-            raise BackplaneError(
+            raise RedisUnreachableError(
                 f"Redis at {_shown(address)} is a replica; name the master, or the Sentinels with"
                 " redis+sentinel://HOST,HOST/NAME"
             )
@@ -154,17 +163,19 @@ def connect(settings: RedisSettings, timeout: float, name: str) -> RedisConnecti
 def _find_master(settings: RedisSettings, timeout: float, password: str | None) -> tuple[str, int]:
     """Ask the Sentinels, in order, for the address of the master."""
     service = settings.url.service
-    why = ""
-    for address in settings.url.addresses:
+    problem = BackplaneError("the URL names no Sentinel")
+    for number, address in enumerate(settings.url.addresses):
         try:
             found = _ask_sentinel(settings, address, timeout, password)
         except BackplaneError as error:
-            why = why or str(error)
+            problem = problem if number else error
             continue
         if found is not None:
             return found[0].decode(), int(found[1])
-        why = f"the Sentinel at {_shown(address)} watches no master {one_line(service)!r}"
-    raise BackplaneError(why)
+        problem = BackplaneError(
+            f"the Sentinel at {_shown(address)} watches no master {one_line(service)!r}"
+        )
+    raise problem
 
 
 def _ask_sentinel(
@@ -210,7 +221,7 @@ def _open(
         connection.connect()
     except (RedisError, OSError, UnicodeError) as error:  # the last: of a host or a password
         connection.disconnect()
-        raise BackplaneError(_explain(error, where)) from error
+        raise _problem(error, where) from error
     return RedisConnection(connection, where)
 
 
@@ -219,8 +230,24 @@ def _shown(address: tuple[str, int]) -> str:
     return one_line(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
-def _explain(error: Exception, where: str) -> str:
-    """Return one line: what failed, why, and what to do."""
+def _problem(error: Exception, where: str) -> BackplaneError:
+    """Return the error with one line: what failed, why, and what to do."""
+    text = _refusal(error, where)
+    if text is not None:
+        return BackplaneError(text)
+    if isinstance(error, ReadOnlyError):
+        why = "is a replica now"
+    elif isinstance(error, BusyLoadingError):
+        why = "is loading its data"
+    elif isinstance(error, redis.TimeoutError):
+        why = "does not answer in time"
+    else:
+        why = f"cannot be reached: {one_line(str(error)).rstrip('.')}"
+    return RedisUnreachableError(f"Redis at {where} {why}")
+
+
+def _refusal(error: Exception, where: str) -> str | None:
+    """Return one line on an error that only an operator can end. None: this one may pass."""
     text = one_line(str(error)).rstrip(".")
     cause = error if isinstance(error, ssl.SSLError) else error.__context__
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -242,12 +269,6 @@ def _explain(error: Exception, where: str) -> str:
         )
     if isinstance(error, OutOfMemoryError):
         return f"Redis at {where} is out of memory; raise its maxmemory. Messages wait until then"
-    if isinstance(error, ReadOnlyError):
-        return f"Redis at {where} is a replica now"
-    if isinstance(error, BusyLoadingError):
-        return f"Redis at {where} is loading its data"
-    if isinstance(error, redis.TimeoutError):
-        return f"Redis at {where} does not answer in time"
-    if isinstance(error, redis.ConnectionError | OSError | UnicodeError):
-        return f"Redis at {where} cannot be reached: {text}"
+    if isinstance(error, _MAY_PASS):
+        return None
     return f"Redis at {where} reports an error: {text}"

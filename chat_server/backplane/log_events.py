@@ -10,6 +10,10 @@ class BackplaneError(Exception):
     """The log cannot be used. The text is one line that says what to do."""
 
 
+class RedisUnreachableError(BackplaneError):
+    """Redis cannot be reached, or does not serve yet: this may pass without an operator."""
+
+
 class LogEvents(Protocol):
     """The events of the shared log. Its threads call the methods and hold no lock.
 
@@ -17,7 +21,10 @@ class LogEvents(Protocol):
     """
 
     def redis_unreachable(self, why: str) -> None:
-        """Redis does not answer, or refuses. Reported once for each cause until it works again."""
+        """Redis does not answer, or refuses. Reported once for each outage.
+
+        And once for each further cause during it that only an operator can end.
+        """
 
     def redis_connected(self, seconds: float) -> None:
         """Redis answers again. `seconds`: how long it did not."""

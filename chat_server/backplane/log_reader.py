@@ -31,7 +31,7 @@ from chat_server.backplane.entry_codec import (
 )
 from chat_server.backplane.first_start import wait_for_running_servers
 from chat_server.backplane.link_state import LinkState
-from chat_server.backplane.log_events import BackplaneError, LogEvents
+from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnreachableError
 from chat_server.backplane.log_tail import LogTail
 from chat_server.backplane.lost_changes import LostChanges
 from chat_server.backplane.outgoing import Outgoing
@@ -154,7 +154,7 @@ class LogReader:
         with self._moved:
             while not condition():
                 if self._stopping.is_set() or time.monotonic() >= deadline:
-                    raise BackplaneError("the log was not read in time")
+                    raise RedisUnreachableError("the log was not read in time")
                 self._moved.wait(_POLL)
 
     # Life
@@ -229,7 +229,8 @@ class LogReader:
                     connection = None
                 if not isinstance(error, BackplaneError):  # a defect; the thread must go on
                     self._events.entry_failed(traceback.format_exc())
-                pause = self._link.reader.failed(str(error))
+                pause = self._link.reader.failed(error)
+                self._outgoing.wake()  # the writer asks whether Redis is away for it, too
                 self._notify()
                 self._stopping.wait(pause)
         if connection is not None:

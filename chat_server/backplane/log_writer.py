@@ -22,7 +22,7 @@ from chat_server.backplane import scripts
 from chat_server.backplane.connection import RedisConnection, is_unknown_script, script_call
 from chat_server.backplane.entry_codec import FORM, encode, wrong_form
 from chat_server.backplane.link_state import LinkState
-from chat_server.backplane.log_events import BackplaneError, LogEvents
+from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnreachableError
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.outgoing import Outgoing, Pending
 from chat_server.config import Tuning
@@ -148,7 +148,7 @@ class LogWriter:
             except NodeReplacedError as error:
                 # It must not write again: that would end the sessions of the newer one.
                 self.is_replaced = True
-                self._link.writer.failed(str(error))
+                self._link.writer.failed(error)
                 self._events.node_replaced()
                 self.on_replaced()
                 self._stopping.wait()
@@ -159,7 +159,7 @@ class LogWriter:
                     connection = None
                 if not isinstance(error, BackplaneError):  # a defect; the thread must go on
                     self._events.entry_failed(traceback.format_exc())
-                self._pause(self._link.writer.failed(str(error)))
+                self._pause(self._link.writer.failed(error))
         if connection is not None:
             connection.close()
 
@@ -183,7 +183,7 @@ class LogWriter:
             self._replays = self._reader.replays
             known, stamp, _ = self._say_hello(connection)  # it may be the first after a seed
             if known < 0:
-                raise BackplaneError("Redis has lost the log again")
+                raise RedisUnreachableError("Redis has lost the log again")
             self._reader.wait_for(stamp, self._tuning.redis_timeout_seconds * 5)
             self._restore_sessions(connection)
         # Only now, or the fence would refuse what the sessions say that are not restored yet.
@@ -257,7 +257,7 @@ class LogWriter:
         """Send and renew until the server stops."""
         while not self._stopping.is_set():
             wait = self._next_beat - time.monotonic()
-            if wait <= 0:
+            if wait <= 0 or self._link.writer.must_answer:
                 self._beat(connection)
                 continue
             if batch := self._outgoing.take(wait):
@@ -330,6 +330,7 @@ class LogWriter:
             _milliseconds(tuning.redis_lease_seconds),
             f"{tuning.redis_snapshot_seconds:f}",
             tuning.redis_snapshot_entries,
+            int(not self._link.reader.must_answer),
         )
         if reply[0] != b"ok":
             raise _GreetAgainError

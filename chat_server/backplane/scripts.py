@@ -234,7 +234,7 @@ return {'ok'}
 
 BEAT: Final = _script(
     """
--- node lease_ms snapshot_seconds snapshot_entries
+-- node lease_ms snapshot_seconds snapshot_entries may_write_snapshot
 if not get(NODES, ARGV[1]) or not get(SESSIONS, ARGV[1]) then return {'unknown'} end
 local ms, lease = now() / 1000, tonumber(ARGV[2])
 local had_pause = ms - state('beat_at') > lease / 2
@@ -274,7 +274,7 @@ local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
 local next_n = first[1] and tonumber(first[1][2][2]) or state('n') + 1
 local is_needed = next_n > state('snapped_n') + 1 or redis.call('EXISTS', SNAPSHOTS) == 0
 local is_due = is_needed or new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
-if is_due and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
+if is_due and ARGV[5] == '1' and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
   set(STATE, 'claimed_at', text(ms))
 else
   is_due = false
@@ -284,6 +284,8 @@ return {'ok', count, is_due and 1 or 0, get(STATE, 'at'), text(next_end - ms), h
 """.replace("3600000", str(MAX_AGE * 1000))
 )
 """Renew the lease and end those that are over.
+
+`may_write_snapshot`: the server reads the log. One that is behind could keep others from it.
 
 Returns the number of leases, whether this server is to write a snapshot, the last stamp, the
 milliseconds until the next lease ends, and whether there are accounts.

@@ -48,7 +48,10 @@ class ClusterEvents:
         )
 
     def redis_unreachable(self, why: str) -> None:
-        """Redis does not answer, or rejects this server. Logged once for each cause."""
+        """Redis does not answer, or rejects this server. Logged once for each outage.
+
+        And once for each further cause during it that only an operator can end.
+        """
         self._write(
             "!",
             "redis_unreachable",

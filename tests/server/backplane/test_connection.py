@@ -68,7 +68,9 @@ def test_user_with_documented_commands_may_run_every_script(start_redis: StartRe
         assert connection.run(scripts.SEED, *seed) == [b"held"]
         assert connection.run(scripts.PLACE, 5)[0] == b"e"
         assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0)[0] == b"ok"
-        assert connection.run(scripts.BEAT, "a:1", 1000, 60, 100)[0] == b"ok"
+        assert connection.run(scripts.BEAT, "a:1", 1000, 60, 100, 1) == [b"unknown"]
+        connection.command("HSET", scripts.SESSIONS, "a:1", "0 a:1")  # its sessions are restored
+        assert connection.run(scripts.BEAT, "a:1", 1000, 60, 100, 1)[0] == b"ok"
         login = ("a:1", 1, "login", "alice", 0, 0, 1, "", b"[]", 0, "", "", "", "")
         status, stamp = connection.run(scripts.APPEND, *login)
         assert status == b"ok"

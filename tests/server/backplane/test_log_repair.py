@@ -18,6 +18,7 @@ from chat_server.backplane import (
 )
 from chat_server.backplane.entry_codec import decode
 from chat_server.backplane.link_state import LinkState
+from chat_server.backplane.log_events import BackplaneError, RedisUnreachableError
 from chat_server.backplane.outgoing import Outgoing, Pending
 from chat_server.core import requests
 from tests.support.log_node import QUICK, LogNode, NotedEvents, running
@@ -116,6 +117,16 @@ def test_key_that_is_lost_alone_is_written_back_and_no_message_is_lost(
             assert later.replica.sessions == b.replica.sessions == a.replica.sessions
             assert set(later.replica.sessions) == {"alice", "bob"}
         assert redis_server.command("HGETALL", scripts.USERS).keys() == accounts.keys()
+
+
+def test_lost_sessions_of_an_idle_server_are_restored_at_its_next_renewal(
+    redis_server: RedisServer,
+) -> None:
+    node = LogNode(redis_server.url, "a", SOON)
+    with running(node):
+        node.log_in("alice")
+        redis_server.command("DEL", scripts.SESSIONS)
+        until(lambda: redis_server.command("HEXISTS", scripts.SESSIONS, "alice"))
 
 
 def test_late_line_of_a_session_that_ended_before_the_table_was_lost_is_dropped(
@@ -251,5 +262,38 @@ def test_cut_of_an_idle_connection_is_not_as_old_as_the_last_reply() -> None:
     threading.Event().wait(0.1)
     started = time.monotonic()
     link.writer.asks()
-    link.writer.failed("cut")
+    link.writer.failed(RedisUnreachableError("cut"))
     assert link.away_seconds() <= time.monotonic() - started + 0.001
+
+
+def test_outage_is_reported_once_with_causes_that_only_an_operator_can_end() -> None:
+    events = NotedEvents()
+    link = LinkState(events)
+    for _ in range(2):
+        events.seen.clear()
+        link.reader.failed(RedisUnreachableError("closed"))
+        link.writer.failed(RedisUnreachableError("refused"))
+        link.reader.failed(BackplaneError("wrong password"))
+        link.writer.failed(BackplaneError("wrong password"))
+        assert events.seen == [("unreachable", "closed"), ("unreachable", "wrong password")]
+        link.reader.answered()
+        assert link.away_seconds()
+        link.writer.answered()
+        assert [name for name, _ in events.seen[2:]] == ["connected"]
+        assert not link.away_seconds()
+
+
+def test_outage_is_reported_once_and_users_get_one_notice(redis_server: RedisServer) -> None:
+    node = LogNode(redis_server.url, "a", replace(QUICK, redis_renewal_seconds=2.0))
+    with running(node):  # without clients, so its writer is idle until it renews its lease
+        for round_number in range(1, 4):
+            redis_server.kill()
+            until(lambda: len(node.replica.connected) == 2 * round_number - 1)  # noqa: B023
+            redis_server.start()
+            until(lambda: len(node.replica.connected) == 2 * round_number)  # noqa: B023
+            assert node.replica.connected == [False, True] * round_number
+            assert node.events.count("unreachable") == round_number
+            assert node.events.count("connected") == round_number
+        redis_server.cut_connections()
+        until(lambda: node.events.count("connected") == 4)
+        assert node.events.count("unreachable") == 4
