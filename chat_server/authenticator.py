@@ -17,6 +17,7 @@ from chat_server.accounts import (
     VerifiedPasswords,
 )
 from chat_server.addresses import blocks_of, rate_limit_key
+from chat_server.core import LoginBan
 from chat_server.wire import canonical_name, operator_replies
 
 
@@ -125,7 +126,7 @@ class Authenticator:
         when it is the login's turn.
 
         The account may be banned or removed while its hash is computed, so the hub checks again
-        when the session starts; see `ban_rejection`. A ban of the account is not reported to a
+        when the session starts; see `Hub.log_in`. A ban of the account is not reported to a
         client that does not know its password.
         """
         rejection = self._address_rejection(host)
@@ -213,20 +214,9 @@ class Authenticator:
         """Return True if any account has logged in from the address `host` lately."""
         return self._throttle.is_known_address(host)
 
-    def ban_rejection(self, user: str, host: str) -> str | None:
-        """Return the error for an authenticated user that is banned, or None if it is not."""
-        ban = self._bans.account_ban(user)
-        if ban is not None:
-            return operator_replies.banned(operator_replies.BANNED_ACCOUNT, ban.seconds)
-        return self._address_rejection(host)
-
     def _address_rejection(self, host: str) -> str | None:
         ban = self._bans.address_ban(host)
-        return (
-            None
-            if ban is None
-            else operator_replies.banned(operator_replies.BANNED_ADDRESS, ban.seconds)
-        )
+        return None if ban is None else ban_rejection(LoginBan(ban.seconds, is_of_address=True))
 
     def _turn(self, account: str, host: str, is_known: bool) -> Turn:
         lane = rate_limit_key(host), account
@@ -293,3 +283,9 @@ class Authenticator:
                 return AuthAbandoned()
             case _:
                 return AuthFailed()
+
+
+def ban_rejection(ban: LoginBan) -> str:
+    """Return the error for a client whose account or address is banned."""
+    what = operator_replies.BANNED_ADDRESS if ban.is_of_address else operator_replies.BANNED_ACCOUNT
+    return operator_replies.banned(what, ban.seconds)

@@ -14,11 +14,17 @@ from chat_server.authenticator import (
     AuthThrottled,
     AuthTimedOut,
     Banned,
+    ban_rejection,
 )
 from chat_server.client_input import ClientInput
 from chat_server.commands import CommandContext
 from chat_server.commands import registry as commands
-from chat_server.core import BackplaneUnavailableError, RejectReason, Session
+from chat_server.core import (
+    BackplaneUnavailableError,
+    LoginBannedError,
+    RejectReason,
+    Session,
+)
 from chat_server.delivery import Outbox
 from chat_server.escape import format_address
 from chat_server.orderly_end import received_to
@@ -221,17 +227,17 @@ class ClientHandler:
         except BackplaneUnavailableError:
             self._reject(replies.SERVERS_UNREACHABLE)
             return None
+        except LoginBannedError as error:
+            # TRAP: the ban may have ended since, so the list of bans does not say why.
+            services.log.login_banned(user, self._address)
+            self._reject(ban_rejection(error.ban))
+            return None
         if session is not None:
             services.authenticator.session_started(user)
         else:
-            rejection = services.authenticator.ban_rejection(user, self._host)
-            if rejection is not None:
-                services.log.login_banned(user, self._address)
-                self._reject(rejection)
-            else:
-                # The account was removed or disabled while its hash was computed. If the server is
-                # stopping instead, the hub has sent the last line, and this one is dropped.
-                self._reject(replies.AUTHENTICATION_FAILED)
+            # The account was removed or disabled while its hash was computed. If the server is
+            # stopping instead, the hub has sent the last line, and this one is dropped.
+            self._reject(replies.AUTHENTICATION_FAILED)
         return session
 
     def _login_line(self) -> str | None:

@@ -70,23 +70,15 @@ class BanList:
         """Return True if a ban of `address` covers `host`."""
         return rate_limit_key(address) == rate_limit_key(host)
 
-    def account_ban(self, user: str) -> Ban | None:
+    def account_ban(self, user: str, now: float | None = None) -> Ban | None:
         """Return the ban of the canonical `user`, or None."""
-        return self._look_up(self._accounts, user, None)
+        return self._look_up(self._accounts, user, now)
 
-    def address_ban(self, address: str) -> Ban | None:
+    def address_ban(self, address: str, now: float | None = None) -> Ban | None:
         """Return the ban of `address`, or None."""
         if not self._addresses:  # almost always
             return None
-        return self._look_up(self._addresses, rate_limit_key(address), None)
-
-    def is_banned(self, user: str, address: str, now: float | None = None) -> bool:
-        """Return True if the canonical `user` or `address` is banned."""
-        if self._look_up(self._accounts, user, now) is not None:
-            return True
-        if not self._addresses:  # almost always
-            return False
-        return self._look_up(self._addresses, rate_limit_key(address), now) is not None
+        return self._look_up(self._addresses, rate_limit_key(address), now)
 
     def export(self, now: float) -> dict[str, list[list[Any]]]:
         """Return the bans in force for a snapshot, as JSON holds them: what, and when it ends."""

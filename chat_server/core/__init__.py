@@ -13,7 +13,14 @@ from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import Record, SavedState
 from chat_server.core.replica import BanResult
 from chat_server.core.rooms import ReadingPosition, Session
-from chat_server.core.values import EndCause, EndNotice, Rejected, RejectReason
+from chat_server.core.values import (
+    EndCause,
+    EndNotice,
+    LoginBan,
+    LoginBannedError,
+    Rejected,
+    RejectReason,
+)
 
 __all__ = [
     "AccountTable",
@@ -24,6 +31,8 @@ __all__ = [
     "EndCause",
     "EndNotice",
     "Hub",
+    "LoginBan",
+    "LoginBannedError",
     "PresenceLimit",
     "ReadingPosition",
     "Record",

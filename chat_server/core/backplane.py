@@ -72,6 +72,14 @@ class AccountTable(Protocol):
         """Replace the table by one of a snapshot."""
 
 
+class BanInForce(Protocol):
+    """A ban at one moment."""
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds until it ends. None: it has no end."""
+
+
 class BanTable(Protocol):
     """The bans as a part of the replicated state. Called under the hub's lock: never blocks.
 
@@ -94,8 +102,11 @@ class BanTable(Protocol):
     def covers(self, address: str, host: str) -> bool:
         """Return whether a ban of `address` covers `host`."""
 
-    def is_banned(self, user: str, address: str, now: float | None = None) -> bool:
-        """Return whether the account or the address is banned."""
+    def account_ban(self, user: str, now: float | None = None) -> BanInForce | None:
+        """Return the ban of an account, or None."""
+
+    def address_ban(self, address: str, now: float | None = None) -> BanInForce | None:
+        """Return the ban of an address, or None."""
 
     def export(self, now: float) -> Mapping[str, Any]:
         """Return the bans in force for a snapshot. Equal tables export the same."""

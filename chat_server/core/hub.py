@@ -36,6 +36,8 @@ from chat_server.core.values import (
     EndNotice,
     HubEvent,
     HubReply,
+    LoginBan,
+    LoginBannedError,
     Output,
     PresenceQueried,
     PresenceSet,
@@ -65,7 +67,6 @@ class Hub(HubReplica[ReceiverT]):
         has_account: Callable[[str], bool],
         clock: Callable[[], int],
         may_be_followed: Callable[[str], bool] | None = None,
-        is_banned: Callable[[str, str], bool] = lambda user, host: False,
         presence_limit: PresenceLimit | None = None,
         record: Callable[[Record], None] | None = None,
         saved: SavedState | None = None,
@@ -77,17 +78,15 @@ class Hub(HubReplica[ReceiverT]):
 
         `emit(recipients, output)` may only encode and append. `has_account(user)`: the user may log
         in. `clock()`: microseconds since the epoch; it may go back. `may_be_followed(user)`: the
-        default is `has_account`. `is_banned(user, host)`: an operator has banned one of the two.
-        `record(record)` appends to the history; None: history is off. `saved`: its stored state.
-        `backplane`: None if there are no other servers. With others, `accounts` and `bans` are
-        parts of the replicated state. `bans` replaces `is_banned`.
+        default is `has_account`. `record(record)` appends to the history; None: history is off.
+        `saved`: its stored state. `backplane`: None if there are no other servers. With others,
+        `accounts` and `bans` are parts of the replicated state.
         """
         super().__init__(
             emit,
             has_account,
             clock,
             may_be_followed or has_account,
-            is_banned,
             presence_limit,
             record,
             saved,
@@ -144,9 +143,9 @@ class Hub(HubReplica[ReceiverT]):
         """Start a session in the lobby and end the user's older one in the same step.
 
         Protocol section 2. `commands` are those that the user may use; the reply to the login lists
-        them. `host` is the client's address. Return None if the account was removed, disabled or
-        banned meanwhile, if the address was banned, or if the server stops. Only the last one is
-        reported to the client. Raises `BackplaneUnavailableError`.
+        them. `host` is the client's address. Return None if the account was removed or disabled
+        meanwhile, or if the server stops. Only the latter is reported to the client. Raises
+        `LoginBannedError` if the account or the address is banned, and `BackplaneUnavailableError`.
         """
         if self.is_shared:
             with self._lock:
@@ -154,10 +153,12 @@ class Hub(HubReplica[ReceiverT]):
                     self._emit((receiver,), EndNotice(EndCause.SHUTDOWN))
                     return None
         client = requests.LoginClient(receiver, tuple(commands))
-        session: Session[ReceiverT] | None = self._backplane.submit(
+        result: Session[ReceiverT] | LoginBan | None = self._backplane.submit(
             requests.LogIn(user, host, client)
         )
-        return session
+        if isinstance(result, LoginBan):
+            raise LoginBannedError(result)
+        return result
 
     def log_out(
         self,

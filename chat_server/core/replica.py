@@ -36,6 +36,7 @@ from chat_server.core.values import (
     HubEvent,
     HubReply,
     Joined,
+    LoginBan,
     Output,
     PresenceSet,
     PresenceSettled,
@@ -102,7 +103,6 @@ class HubReplica(Generic[ReceiverT]):
         has_account: Callable[[str], bool],
         clock: Callable[[], int],
         may_be_followed: Callable[[str], bool],
-        is_banned: Callable[[str, str], bool],
         presence_limit: PresenceLimit | None,
         record: Callable[[Record], None] | None,
         saved: SavedState | None,
@@ -113,7 +113,6 @@ class HubReplica(Generic[ReceiverT]):
         self._emit = emit
         self._has_account = has_account
         self._may_be_followed = may_be_followed
-        self._is_banned_now = is_banned
         self._accounts = accounts
         self._bans = bans
         self._clock = clock
@@ -375,15 +374,17 @@ class HubReplica(Generic[ReceiverT]):
 
     def _log_in(
         self, request: requests.LogIn, _: Session[ReceiverT] | None, place: Place
-    ) -> Session[ReceiverT] | None:
+    ) -> Session[ReceiverT] | LoginBan | None:
         state, user, host, client = self._state, request.user, request.host, request.client
         receiver = None if client is None else client.receiver
         commands = () if client is None else client.commands
         if state.is_shut_down and not place.node:
             self._emit((client.receiver,), EndNotice(EndCause.SHUTDOWN)) if client else None
             return None
-        if not self._has_account(user) or self._is_banned(user, host, place):
+        if not self._has_account(user):
             return None
+        if ban := self._ban_of(user, host, place):
+            return ban
         older = state.sessions.get(user)
         if older is not None and place.generation and older.generation >= place.generation:
             # The log had lost the login, and the session was restored, or is followed by a newer.
@@ -542,7 +543,7 @@ class HubReplica(Generic[ReceiverT]):
             notice = EndNotice(
                 EndCause.ACCOUNT_DISABLED if is_disabled else EndCause.ACCOUNT_REMOVED
             )
-        elif self._is_banned(user, request.host, place):
+        elif self._ban_of(user, request.host, place):
             notice = EndNotice(EndCause.KICKED, "banned")
         if notice is not None:
             own = state.clients.sessions.get((user, generation))
@@ -571,10 +572,15 @@ class HubReplica(Generic[ReceiverT]):
 
     # Parts of them
 
-    def _is_banned(self, user: str, host: str, place: Place) -> bool:
-        if self._bans is not None:
-            return self._bans.is_banned(user, host, place.seconds)
-        return self._is_banned_now(user, host)
+    def _ban_of(self, user: str, host: str, place: Place) -> LoginBan | None:
+        """Return the ban of the account, or else of the address."""
+        if self._bans is None:
+            return None
+        if ban := self._bans.account_ban(user, place.seconds):
+            return LoginBan(ban.seconds)
+        if ban := self._bans.address_ban(host, place.seconds):
+            return LoginBan(ban.seconds, is_of_address=True)
+        return None
 
     def _end_older_sessions(self, user: str, place: Place) -> None:
         """End the user's session because a newer one starts, also if only this server knows it."""

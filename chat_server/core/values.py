@@ -114,6 +114,23 @@ class EndNotice:
     """The length of a ban; None if it ends with the server."""
 
 
+class LoginBan(NamedTuple):
+    """The ban by which a login was rejected, as it was then. It may have ended since."""
+
+    seconds: float | None
+    """Seconds until it ends. None: it has no end."""
+    is_of_address: bool = False
+    """It is of the address. False: of the account."""
+
+
+class LoginBannedError(Exception):
+    """The login was rejected by a ban."""
+
+    def __init__(self, ban: LoginBan) -> None:
+        super().__init__(ban)
+        self.ban = ban
+
+
 # Events
 
 

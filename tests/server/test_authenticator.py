@@ -223,20 +223,6 @@ def test_banned_account_is_not_revealed_by_password_check(harness: Harness) -> N
     assert isinstance(harness.authenticate("alice", "pw-of-alice"), Authenticated)
 
 
-def test_ban_rejection_names_account_before_address(harness: Harness) -> None:
-    rejection = harness.authenticator.ban_rejection
-    assert rejection("alice", HOST) is None
-    harness.bans.ban_address(HOST, None)
-    assert rejection("alice", HOST) == operator_replies.banned(
-        operator_replies.BANNED_ADDRESS, None
-    )
-    harness.bans.ban_account("alice", None)
-    assert rejection("alice", HOST) == operator_replies.banned(
-        operator_replies.BANNED_ACCOUNT, None
-    )
-    assert rejection("bob", "192.0.2.2") is None
-
-
 def test_password_check_of_removed_account_is_abandoned(harness: Harness) -> None:
     remove_account(harness.users, "alice")
     harness.accounts.reload_if_changed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -260,9 +260,17 @@ def test_ban_is_rejected_if_ban_list_is_full(
 
 
 class BlockedLogin:
-    """Blocks each login of `user` between the password check and the hub, until released."""
+    """Blocks each login of `user` between the password check and the hub, until released.
 
-    def __init__(self, server: RunningServer, user: str) -> None:
+    `before_reply()` is called between the hub and the reply.
+    """
+
+    def __init__(
+        self,
+        server: RunningServer,
+        user: str,
+        before_reply: Callable[[], object] = lambda: None,
+    ) -> None:
         self.reached, self._released = threading.Event(), threading.Event()
         original_log_in = server.server._hub.log_in
 
@@ -272,7 +280,10 @@ class BlockedLogin:
             if name == user:
                 self.reached.set()
                 assert self._released.wait(WAIT_TIMEOUT)
-            return original_log_in(name, receiver, commands, host)
+            try:
+                return original_log_in(name, receiver, commands, host)
+            finally:
+                before_reply()
 
         server.server._hub.log_in = log_in  # type: ignore[method-assign, assignment]
 
@@ -295,6 +306,22 @@ def test_login_in_progress_is_rejected_if_account_is_banned(
     bob.expect_match(r"\[ERROR\] This account is banned; try again in \d+ s")
     bob.expect_end()
     assert alice.request("/who") == "[SERVER] In room 'lobby': alice"
+
+
+def test_login_rejected_by_a_ban_names_it_if_the_ban_ends_before_the_reply(
+    server: RunningServer,
+) -> None:
+    alice = server.log_in("alice")
+    unbanned: list[str] = []
+    blocked = BlockedLogin(server, "bob", lambda: unbanned.append(alice.request("/unban bob")))
+    bob = try_to_log_in(server, "bob")
+    blocked.wait()
+    assert alice.request("/ban bob 5") == "[SERVER] Banned bob for 5 min"
+    blocked.release()
+    bob.expect_match(r"\[ERROR\] This account is banned; try again in \d+ s")
+    bob.expect_end()
+    assert unbanned == ["[SERVER] Unbanned bob"]
+    assert "failed" not in server.log.getvalue()
 
 
 # Bans of addresses

@@ -7,9 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from chat_server.access import BanList
 from chat_server.core.hub import Hub
 from chat_server.core.rooms import Session
-from chat_server.core.values import EndCause, EndNotice, PublishedMessages
+from chat_server.core.values import (
+    EndCause,
+    EndNotice,
+    LoginBan,
+    LoginBannedError,
+    PublishedMessages,
+)
 from chat_server.delivery import TextEncoder
 
 NOON = 1_795_348_800_000_000
@@ -302,6 +309,23 @@ def test_ended_sessions_get_reason_and_keep_subscriptions(
     again = harness.log_in("alice")
     harness.hub.list_subscriptions(again)
     assert received_by(again) == ["[SERVER] Subscriptions: bob"]
+
+
+def test_login_reports_the_ban_of_the_account_before_that_of_the_address() -> None:
+    bans = BanList(lambda: 1000.0)
+    hub: Hub[Receiver] = Hub(lambda *_: None, lambda name: True, lambda: NOON, bans=bans)
+
+    def ban_of(user: str) -> LoginBan:
+        with pytest.raises(LoginBannedError) as raised:
+            hub.log_in(user, Receiver(), [], "192.0.2.1")
+        return raised.value.ban
+
+    bans.ban_address("192.0.2.1", None)
+    assert ban_of("bob") == LoginBan(None, is_of_address=True)
+    bans.ban_account("bob", 60)
+    assert ban_of("bob") == LoginBan(60)
+    assert ban_of("alice") == LoginBan(None, is_of_address=True)
+    assert hub.log_in("alice", Receiver(), [], "192.0.2.2") is not None
 
 
 def test_accounts_that_cannot_log_in_can_be_followed() -> None:

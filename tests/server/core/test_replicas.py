@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat_server.core import Session, requests
+from chat_server.core import Hub, LoginBannedError, Session, requests
 from chat_server.core.values import EndCause, EndNotice
 from tests.server.core.shared_log import Client, Embedded, Log, Node
 
@@ -77,6 +77,16 @@ STEPS = st.lists(
 )
 
 
+def _log_in(
+    hub: Hub[Client], user: str, client: Client, host: str
+) -> tuple[Session[Client] | None, bool | None]:
+    """Log in. Return the session, or whether a ban of the address or of the account forbids it."""
+    try:
+        return hub.log_in(user, client, ["/join"], host), None
+    except LoginBannedError as error:
+        return None, error.ban.is_of_address
+
+
 class Chat:
     """Three nodes and an embedded hub, with the same clients. Each client is at one node."""
 
@@ -122,9 +132,10 @@ class Chat:
 
     def _log_in(self, user: str, node: Node, host: str) -> None:
         shared, alone = Client(), Client()
-        embedded = self.embedded.hub.log_in(user, alone, ["/join"], host)
-        session = node.hub.log_in(user, shared, ["/join"], host)
+        embedded, expected = _log_in(self.embedded.hub, user, alone, host)
+        session, why = _log_in(node.hub, user, shared, host)
         assert (session is None) == (embedded is None)
+        assert why == expected
         self.pairs.append((shared, alone))
         if session is not None and embedded is not None:
             self.clients.append((node, session, embedded))
