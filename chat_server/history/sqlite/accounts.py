@@ -133,7 +133,8 @@ def _merge(connection: sqlite3.Connection, names: Names, old: int, new: int) -> 
     ).fetchall()
     for conversation, low, high in conversations:
         other = high if low == old else low
-        target = names.conversation(new, other)
+        # A conversation of an account with itself: two that wrote to each other were merged.
+        target = names.conversation(new, new if other == old else other)
         connection.execute(
             "UPDATE private SET conversation = ?1,"
             " author = CASE author WHEN ?2 THEN ?3 ELSE author END,"

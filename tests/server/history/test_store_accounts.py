@@ -202,3 +202,9 @@ def test_rename_of_publisher_joins_two_subscriptions(store: Store) -> None:
     store.apply([followed("bob", "alice"), followed("bob", "anna"), followed("eve", "alice")])
     store.apply([AccountRenamed("alice", "anna")])
     assert store.saved_state().subscriptions == {"bob": {"anna"}, "eve": {"anna"}}
+
+
+def test_accounts_that_wrote_to_each_other_are_merged_again(store: Store) -> None:
+    store.apply([sent("alice", "bob", 1), AccountRenamed("alice", "bob"), said("alice", 2)])
+    store.apply([AccountRenamed("bob", "alice")])
+    assert shown(store.reader.private_page("alice", "alice", PageRequest())) == [1]
