@@ -171,11 +171,12 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
                 f"Remove {count_of(count, 'message')} by or to {name} from"
                 f" {format_path(file)} for ever?"
             )
+        is_shared = opened.log_position() > 0
+        has_account = not is_shared and _has_account(name, users_file)
         with progress:
-            for _ in opened.forget(name, keeps_account=_has_account(name, users_file)):
+            for _ in opened.forget(name, keeps_account=has_account):
                 pass
             is_clean = opened.wipe()
-        is_shared = opened.log_position() > 0
     click.echo(f"Forgot {name}: {count_of(count, 'message')}")
     _warn_of_other_servers(is_shared)
     click.echo("Backups are not changed. Delete those that are older than this.", err=True)
@@ -192,7 +193,7 @@ def forget(user: str, file: Path, users_file: Path, yes: bool) -> None:
             f" chat-server users --redis URL remove {name}",
             err=True,
         )
-    elif _has_account(name, users_file):
+    elif has_account:
         click.echo(
             f"The account {name} still exists, so new messages are kept. To remove it:"
             f" chat-server users remove {name} {_users_option(users_file)}",

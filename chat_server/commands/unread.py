@@ -20,8 +20,9 @@ def unread(context: CommandContext, arguments: tuple[str, ...]) -> None:
     if position is None:
         return
     context.batch.flush()
-    places = unread_places(context.history, reader_of(context, position))
-    context.reply(values.UnreadList(tuple(places)))
+    history, reader = context.history, reader_of(context, position)
+    places = unread_places(history, reader)
+    context.reply(values.UnreadList(tuple(places), history.gap_in_unread(reader.user)))
 
 
 def set_stamps(context: CommandContext, arguments: tuple[str, ...]) -> None:

@@ -31,6 +31,8 @@ class UnreadList:
     """The reply to `/unread`, and the notice of numbers that have changed."""
 
     places: tuple[history_replies.UnreadPlace, ...]
+    not_kept_before: int = 0
+    """The stamp before which messages are missing in the numbers. 0: none are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,13 @@ def _encode_stamped(message: values.PublishedMessages | values.PrivateMessageSen
     return encode(message.stamp, message.author, message.texts)
 
 
+def _unread_list(output: values.UnreadList) -> list[str]:
+    lines = history_replies.unread(output.places)
+    if output.not_kept_before:
+        lines.append(history_replies.not_kept_before(format_stamp(output.not_kept_before)))
+    return lines
+
+
 _ERROR_TEXTS: Final = {
     RejectReason.LINE_TOO_LONG: replies.LINE_TOO_LONG,
     RejectReason.LINE_NOT_UTF8: replies.LINE_NOT_UTF8,
@@ -186,7 +193,7 @@ _REPLY_LINES: Final[dict[type, Callable[[Any], Sequence[str]]]] = {
     values.KeptReceipt: lambda output: (history_replies.kept_for(output.recipient),),
     values.StampsSet: lambda output: (history_replies.stamps(output.on),),
     values.UnreadNoticesSet: lambda output: (history_replies.unread_notices(output.on),),
-    values.UnreadList: lambda output: history_replies.unread(output.places),
+    values.UnreadList: _unread_list,
     values.MessagesErased: lambda output: (history_replies.erased(output.count, output.author),),
     values.CommandHelp: lambda output: [replies.help_line(*each) for each in output.commands],
     values.PasswordChanged: lambda output: (replies.PASSWORD_CHANGED,),

@@ -90,6 +90,13 @@ class History(Protocol):
         Does not wait for messages that are not stored yet.
         """
 
+    def gap_in_unread(self, user: str) -> int:
+        """Return the stamp before which messages are missing in the unread numbers of a user.
+
+        That is where the newest gap in the log behind a read marker of the user ends. 0: there is
+        none. Does not wait for messages that are not stored yet.
+        """
+
     def waiting_for(self, user: str) -> dict[str, int]:
         """Return the numbers of unread private messages for a user, by author, followed or not."""
 

@@ -237,6 +237,10 @@ class HistoryService:
         """Return the numbers of unread private messages by author, for followed authors."""
         return self._read(lambda store: store.unread_private(reader), waits=False)
 
+    def gap_in_unread(self, user: str) -> int:
+        """Return the stamp before which messages are missing in the unread numbers of a user."""
+        return self._read(lambda store: store.gap_in_unread(user), waits=False)
+
     def waiting_for(self, user: str) -> dict[str, int]:
         """Return the numbers of unread private messages for a user, by author, followed or not."""
         reader = Reader(user, "", frozenset({EVERYONE}))

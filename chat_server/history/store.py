@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from chat_server.core import Record, SavedState, records
@@ -147,6 +148,29 @@ def other_log_gap(skipped: records.LogSkipped, newest: int) -> int:
     return 0
 
 
+def marker_before_gap(gap_end: int, created: str | None) -> int | None:
+    """Return the read marker for a visit before the newest gap in the log, or None.
+
+    What the user has read in the gap is not known. Everything behind it is unread. `gap_end`: its
+    `Gap.before`. 0: there is none. `created`: as in the users file. An account that was created
+    later has no visits before the gap.
+    """
+    if not gap_end or creation_stamp(created or "") >= gap_end:
+        return None
+    return gap_end - 2  # so the page of what is new reaches into the gap, and shows it
+
+
+def creation_stamp(created: str) -> int:
+    """Return the stamp of a creation time of the users file. 0 if it is unknown."""
+    try:
+        time = datetime.fromisoformat(created)
+    except ValueError:
+        return 0
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return round(time.timestamp()) * 1_000_000
+
+
 def line_bytes(message: PastMessage) -> int:
     """Return the bytes that a message takes in a page, at most."""
     return len(message.text.encode()) + len(message.author.encode()) + _LINE_OVERHEAD
@@ -196,6 +220,9 @@ class StoreReader(Protocol):
 
     def unread_private(self, reader: Reader) -> dict[str, int]:
         """Return the numbers of unread private messages by author, for followed authors."""
+
+    def gap_in_unread(self, user: str) -> int:
+        """Return where the newest gap behind a read marker ends. See `History.gap_in_unread`."""
 
     def close(self) -> None:
         """Close all connections. Only when no other method runs."""

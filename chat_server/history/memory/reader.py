@@ -134,6 +134,13 @@ class MemoryReader:
             if {author, "*"} & reader.subscriptions
         }
 
+    def gap_in_unread(self, user: str) -> int:
+        """Return where the newest gap behind a read marker of the user ends."""
+        account = self._state.find(user)
+        markers = [visit.marker for visit in account.visits.values()] if account else []
+        ends = [gap.before for gap in self._state.gaps if markers and gap.before > 1 + min(markers)]
+        return max(ends, default=0)
+
     def close(self) -> None:
         """Do nothing."""
 

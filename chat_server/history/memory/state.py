@@ -29,6 +29,8 @@ class Visit:
     marker: int
     marker_at_entry: int
     """The marker is never set back before this one."""
+    first: int
+    """The stamp of the first entry."""
     last: int
     """The stamp of the last entry or end."""
     is_open: bool = True

@@ -19,6 +19,7 @@ from chat_server.history.store import (
     DroppedMessages,
     Pruned,
     Retention,
+    marker_before_gap,
     misses_entries,
     other_log_gap,
 )
@@ -214,8 +215,13 @@ class MemoryStore:
                 message.is_unread = False
 
     def _start_visit(self, visit: records.VisitStarted) -> None:
-        visits = self._state.account(visit.user).visits
-        entered = visits.setdefault(visit.room, Visit(visit.stamp, visit.stamp, visit.stamp))
+        account = self._state.account(visit.user)
+        visits = account.visits
+        marker = marker_before_gap(self._newest_gap_end(), account.created)
+        if marker is None or any(each.first < marker for each in visits.values()):
+            marker = visit.stamp
+        new = Visit(marker, marker, visit.stamp, visit.stamp)
+        entered = visits.setdefault(visit.room, new)
         if not visit.is_return and entered.marker <= visit.stamp:  # otherwise it was stored before
             entered.marker_at_entry = entered.marker
         entered.last, entered.is_open = visit.stamp, True
@@ -230,6 +236,10 @@ class MemoryStore:
         if user is None:
             return
         since = ended.stamp - DISORDERLY_SPAN
+        if ended.room not in user.visits:
+            marker = marker_before_gap(self._newest_gap_end(), user.created)
+            if marker is not None:
+                user.visits[ended.room] = Visit(marker, marker, marker, ended.stamp)
         if visit := user.visits.get(ended.room):
             if ended.is_orderly:
                 visit.marker = max(visit.marker, ended.stamp)
@@ -243,6 +253,9 @@ class MemoryStore:
             for message in self._state.messages:
                 if message.recipient is user and not message.is_kept and message.stamp > since:
                     message.is_unread = True
+
+    def _newest_gap_end(self) -> int:
+        return max((gap.before for gap in self._state.gaps), default=0)
 
     def _subscribe(self, event: values.Subscribed) -> None:
         self._state.account(event.user).subscriptions.add(event.publisher)

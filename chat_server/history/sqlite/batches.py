@@ -19,7 +19,12 @@ from chat_server.history.sqlite import (
     search_index,
 )
 from chat_server.history.sqlite.names import Names, find_room, newest_stamp
-from chat_server.history.store import DISORDERLY_SPAN, MAX_VISITS, DroppedMessages
+from chat_server.history.store import (
+    DISORDERLY_SPAN,
+    MAX_VISITS,
+    DroppedMessages,
+    marker_before_gap,
+)
 
 _Row: TypeAlias = tuple[int, int, int, bool, str]
 """The room, the stamp, the author, whether it is an action, and the text of a message."""
@@ -182,8 +187,12 @@ class Batch:
             (visit.stamp, visit.is_return, user, room),
         ).rowcount
         if not known:
+            marker = self._marker_before_gap(user)
+            if marker is None or self._has_visits_before(user, marker):
+                marker = visit.stamp
             self._connection.execute(
-                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?3, ?3, 1)", (user, room, visit.stamp)
+                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?4, ?4, 1)",
+                (user, room, marker, visit.stamp),
             )
             self._connection.execute(
                 "DELETE FROM visit WHERE account = ?1 AND room IN (SELECT room FROM visit"
@@ -197,6 +206,13 @@ class Batch:
         if user is None:
             return
         room = find_room(self._connection, visit.room)
+        marker = self._marker_before_gap(user)
+        if marker is not None:  # the start of the visit may be missing
+            room = self._names.room(visit.room)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO visit VALUES(?1, ?2, ?3, ?3, ?3, ?4, 1)",
+                (user, room, marker, visit.stamp),
+            )
         if visit.is_orderly:
             self._connection.execute(
                 "UPDATE visit SET is_open = 0, last = max(last, ?1), marker = max(marker, ?1)"
@@ -207,6 +223,23 @@ class Batch:
         set_markers_back(self._connection, user, visit.stamp, room)
         if mark_unread(self._connection, user, visit.stamp):
             self._recipients.add(visit.user)
+
+    def _marker_before_gap(self, user: int) -> int | None:
+        """Return the read marker for a visit that may have begun in a gap of the log, or None."""
+        gap_end = log_position.newest_gap_end(self._connection)
+        if not gap_end:
+            return None
+        (created,) = self._connection.execute(
+            "SELECT created FROM account WHERE id = ?", (user,)
+        ).fetchone()
+        return marker_before_gap(gap_end, created)
+
+    def _has_visits_before(self, user: int, stamp: int) -> bool:
+        """Return True if the user has visited rooms before: so it is known which ones."""
+        row = self._connection.execute(
+            "SELECT 1 FROM visit WHERE account = ? AND first < ? LIMIT 1", (user, stamp)
+        ).fetchone()
+        return row is not None
 
     def _subscribe(self, event: values.Subscribed) -> None:
         self._connection.execute(

@@ -83,6 +83,12 @@ def gaps_between(connection: sqlite3.Connection, low: int, high: int) -> list[Ga
     return [Gap(*row) for row in rows]
 
 
+def newest_gap_end(connection: sqlite3.Connection) -> int:
+    """Return the stamp at which the newest gap ends. 0: there is none."""
+    (end,) = connection.execute("SELECT coalesce(max(before), 0) FROM log_gap").fetchone()
+    return int(end)
+
+
 def remove_old_gaps(connection: sqlite3.Connection, cutoff: int) -> int:
     """Remove gaps that the retention has passed. Return how many."""
     return connection.execute("DELETE FROM log_gap WHERE before <= ?", (cutoff,)).rowcount

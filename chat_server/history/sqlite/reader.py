@@ -83,6 +83,11 @@ class SqliteReader:
         with self._transaction() as connection:
             return unread.unread_private(connection, reader)
 
+    def gap_in_unread(self, user: str) -> int:
+        """Return where the newest gap behind a read marker of the user ends."""
+        with self._transaction() as connection:
+            return unread.gap_in_unread(connection, user)
+
     def close(self) -> None:
         """Close all connections. Only when no other method runs."""
         while self._idle:

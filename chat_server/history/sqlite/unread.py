@@ -104,3 +104,13 @@ def unread_private(connection: sqlite3.Connection, reader: Reader) -> dict[str, 
         for author, count in rows
         if author in followed or EVERYONE in followed
     }
+
+
+def gap_in_unread(connection: sqlite3.Connection, user: str) -> int:
+    """Return where the newest gap behind a read marker of the user ends. 0: there is none."""
+    (end,) = connection.execute(
+        "SELECT coalesce(max(before), 0) FROM log_gap"
+        " WHERE before > 1 + (SELECT min(marker) FROM visit WHERE account = ?)",
+        (find_account(connection, user),),
+    ).fetchone()
+    return int(end)

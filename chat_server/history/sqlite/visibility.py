@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from chat_server.config import HistoryFrom
 from chat_server.history.sqlite import erased_authors
 from chat_server.history.sqlite.names import find_account, find_room
+from chat_server.history.store import creation_stamp
 from chat_server.history.values import MAX_STAMP, Reader
 
 EVERYONE: Final = "*"
@@ -98,14 +98,3 @@ def _floor(
         # No such visit, or an account that was not yet compared with the users file.
         return MAX_STAMP
     return row[0] + 1 if start is HistoryFrom.VISIT else creation_stamp(row[0])
-
-
-def creation_stamp(created: str) -> int:
-    """Return the stamp of a creation time of the users file. 0 if it is unknown."""
-    try:
-        time = datetime.fromisoformat(created)
-    except ValueError:
-        return 0
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return round(time.timestamp()) * 1_000_000

@@ -391,6 +391,16 @@ def test_list_of_unread_numbers_without_end_is_bounded(
     assert len(listed.places) == MAX_UNREAD_PLACES
 
 
+def test_remark_behind_unread_numbers_is_shown(
+    server: SimulatedServer, alice: SimulatedUser
+) -> None:
+    remark = "Not kept: messages before 2026-11-30T12:00:00.000000+00:00"
+    server.output += ["[SERVER] Unread: none", f"[SERVER] {remark}"]
+    alice.events.clear()
+    alice.settle()
+    assert [each.text for each in alice.events if isinstance(each, events.LogNotice)] == [remark]
+
+
 @pytest.mark.parametrize("recipient", ["", "bob"])
 def test_messages_of_one_text_that_were_sent_again_are_not_sent_a_third_time(
     server: SimulatedServer, alice: SimulatedUser, recipient: str

@@ -9,6 +9,7 @@ import pytest
 from chat_server.core import Hub, Record
 from chat_server.core.records import (
     DISORDERLY_SPAN,
+    AccountsChanged,
     LogEntry,
     LogPosition,
     LogSkipped,
@@ -21,7 +22,7 @@ from chat_server.history.live_state import LiveState
 from chat_server.history.record_queue import RecordQueue
 from chat_server.history.sqlite import SqliteStore, back_up
 from chat_server.history.store import MAX_LOG_GAPS, MAX_LOG_NODES
-from tests.support.history_records import DAY, entered, followed, room_stamps, sent
+from tests.support.history_records import DAY, entered, followed, left, room_stamps, sent
 
 USERS = ("alice", "bob")
 ALICE = Reader("alice", "lobby", frozenset({"*"}))
@@ -236,6 +237,57 @@ def test_visits_that_were_open_before_a_gap_end_as_not_orderly(store: Store) -> 
     store.apply([entered("alice", start), entry(2 * start, 1), skipped(3 * start, one=4)])
     store.apply([said(4 * start)])
     assert store.reader.read_marker("alice", "lobby") == start
+
+
+def new_for(store: Store, user: str, room: str = "lobby") -> list[int | str]:
+    """Return what `/history new` shows."""
+    after = store.reader.read_marker(user, room)
+    page = store.reader.room_page(
+        Reader(user, room, frozenset({"*"})), PageRequest(200, after, newest=False)
+    )
+    return [f"before {e.before}" if isinstance(e, Gap) else e.stamp for e in page.entries]
+
+
+def test_visit_after_a_gap_finds_the_gap_and_all_behind_it_unread(store: Store) -> None:
+    """The server joined later: it does not know which rooms the user has visited before."""
+    store.apply([skipped(40, one=7), entry(50, 8), entered("alice", 55), entered("bob", 55, "dev")])
+    assert new_for(store, "alice") == ["before 41", 50]
+    assert new_for(store, "bob", "dev") == ["before 41"]
+    assert store.reader.gap_in_unread("alice") == 41
+    assert store.reader.unread_in(Reader("alice", "dev", frozenset({"*"})), "lobby").count == 1
+    store.apply([left("alice", 60), entry(70, 9), entered("alice", 80)])
+    assert new_for(store, "alice") == [70]
+    assert store.reader.gap_in_unread("alice") == 0
+    assert store.reader.gap_in_unread("nobody") == 0
+
+
+def test_visit_that_began_before_the_gap_is_known_from_its_end(store: Store) -> None:
+    accounts = dict.fromkeys(("alice", "bob", "carol"))
+    store.apply([LogSkipped(DAY, {"one:1": 7}, accounts=accounts), entry(DAY + 50, 8)])
+    store.apply([left("alice", DAY + 60), left("bob", 2 * DAY, is_orderly=False)])
+    store.apply([entry(3 * DAY, 9), entered("alice", 4 * DAY), entered("bob", 4 * DAY)])
+    assert new_for(store, "alice") == [3 * DAY]
+    assert store.reader.read_marker("bob", "lobby") == 2 * DAY - DISORDERLY_SPAN
+    assert store.reader.visited_rooms("carol") == []
+
+
+def test_first_visit_of_a_user_that_is_known_finds_nothing_new(store: Store) -> None:
+    store.apply([entered("alice", 5), left("alice", 6), entry(10, 1), skipped(40, one=7)])
+    store.apply([entry(50, 8), entered("alice", 55, "dev"), entered("alice", 56)])
+    assert new_for(store, "alice", "dev") == []
+    assert new_for(store, "alice") == [10, "before 41", 50]
+    assert store.reader.gap_in_unread("alice") == 41
+
+
+def test_first_visit_of_an_account_that_is_newer_than_the_gap_finds_nothing_new(
+    store: Store,
+) -> None:
+    gap = 1_800_000_000_000_000  # in January 2027
+    store.apply([LogSkipped(gap, {"one:1": 7}, accounts={"alice": "2026-12-01T00:00:00+00:00"})])
+    accounts = {"alice": "2026-12-01T00:00:00+00:00", "bob": "2027-12-01T00:00:00+00:00"}
+    store.apply([AccountsChanged(accounts), entered("alice", gap + 9), entered("bob", gap + 9)])
+    assert new_for(store, "alice") == [f"before {gap + 1}"]
+    assert new_for(store, "bob") == []
 
 
 def test_gap_is_forgotten_with_what_the_retention_removes(store: Store) -> None:

@@ -283,6 +283,42 @@ def test_server_that_was_away_for_too_long_says_what_it_has_not_kept(
     assert len(rows(files[1])["gaps"]) == 1
 
 
+def test_server_that_joins_without_a_backup_says_what_it_has_not_kept(
+    start_cluster: StartCluster, tmp_path: Path
+) -> None:
+    cluster = start_cluster(1)
+    bob = cluster.log_in(0, "bob", subscribe="bob")
+    carol = cluster.log_in(0, "carol", subscribe="bob")
+    alice = cluster.log_in(0, "alice", subscribe="bob")
+    assert alice.request("/join dev") == "[SERVER] Joined room 'dev'"
+    alice.send_eof()
+    alice.expect_end()
+    say(bob, "bob", "missed")
+    trimmed = wait_for_snapshot(cluster.redis)
+    cluster.redis.command("XTRIM", "{lobby}:log", "MINID", f"{trimmed + 1}-0")
+    joined = start_cluster(1, redis=cluster.redis, node="late", history=tmp_path / "late.db")
+    say(bob, "bob", "kept")
+    carol.expect_message("bob", "missed")
+    carol.expect_message("bob", "kept")
+    carol.send_eof()
+    carol.expect_end()
+    say(bob, "bob", "later")
+    alice = joined.log_in(0, "alice")
+    not_kept, *new = page(alice, "/history new")
+    assert not_kept.startswith("[SERVER] Not kept: messages before ")
+    assert [line.partition(": ")[2] for line in new] == ["kept", "later"]
+    assert alice.request("/join dev") == "[SERVER] Joined room 'dev'"
+    assert page(alice, "/history new") == [not_kept]
+    assert alice.request("/unread") == "[SERVER] Unread: none"
+    assert alice.read_line() == not_kept
+    # The server knows when this user left.
+    carol = joined.log_in(0, "carol")
+    assert page_texts(carol, "/history new") == ["later"]
+    carol.send("/unread")
+    assert carol.request("/subs") == "[SERVER] Unread: none"
+    assert carol.read_line() == "[SERVER] Subscriptions: bob"
+
+
 def test_last_of_several_servers_goes_on_alone(start_cluster: StartCluster, tmp_path: Path) -> None:
     cluster = start_cluster(1, history=tmp_path / "single.db")
     bob = cluster.log_in(0, "bob", subscribe="bob")

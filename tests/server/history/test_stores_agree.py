@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chat_server.core import Record
 from chat_server.core.records import (
     AccountRenamed,
+    LogSkipped,
     MessagesErased,
     PrivateMessagesRead,
     VisitEnded,
@@ -53,6 +54,7 @@ steps = st.one_of(
     st.tuples(st.just("erase"), st.integers(0, 30), names, st.booleans()),
     st.tuples(st.just("erase all"), names),
     st.tuples(st.just("record erasure"), names),
+    st.tuples(st.just("skip"), names, st.sampled_from((*NAMES, "*"))),
     st.tuples(st.just("accounts"), st.dictionaries(names, created, min_size=1)),
     st.tuples(st.just("restart"), st.dictionaries(names, created, min_size=2)),
     st.tuples(st.just("prune"), st.integers(0, 6), st.sampled_from((0, 1, 3))),
@@ -103,6 +105,10 @@ class Pair:
                 for store, record in zip(self.stores, erased, strict=True):
                     store.apply([record])
                 assert erased[0].erasure == erased[1].erasure
+            case ("skip", str(user), str(publisher)):
+                stamp = self.next_stamp()
+                subscriptions = {user: frozenset({publisher} - {user})}
+                self.apply(LogSkipped(stamp, {"one:1": stamp}, subscriptions))
             case ("drop", str(author), str(recipient), str(room)):
                 if room or author != recipient:
                     pair = ("", "") if room else (author, recipient)
@@ -153,7 +159,7 @@ class Pair:
         )
         for user in NAMES:
             reading = store.reader
-            found[user] = reading.visited_rooms(user)
+            found[user] = reading.visited_rooms(user), reading.gap_in_unread(user)
             for followed in (frozenset(), frozenset({"ann", "eve"}), frozenset({"*"})):
                 for room in ROOMS:
                     reader = Reader(user, room, followed)
