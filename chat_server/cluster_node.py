@@ -90,7 +90,10 @@ class ClusterNode:
         self._accounts.report_sessions_of(hub.has_session)
         try:
             self.backplane.start(
-                hub, stamp=saved.log_position, numbers=saved.log_numbers, newest=saved.newest_stamp
+                hub.replica,
+                stamp=saved.log_position,
+                numbers=saved.log_numbers,
+                newest=saved.newest_stamp,
             )
         except BackplaneError as error:
             raise JoinError(str(error)) from error

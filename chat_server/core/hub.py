@@ -1,11 +1,11 @@
 """The hub: sessions, rooms and subscriptions under one lock. Decides, applies and emits values.
 
 What a session asks for is a request (`requests.py`). The backplane gives it its place in the order:
-at once, or in a log that several servers read. There `replica.py` decides it, which gives an event
-or a reply, applies the event to the state, which gives the outputs and their recipients
-(`state.py`), and emits them. Questions and settings of the own session are not requests: they
-are answered here. The hub does no I/O and renders no text: `emit` encodes an output once for all
-its recipients.
+at once, or in a log that several servers read (`replica.py`). There its handler decides it, which
+gives an event or a reply (`request_handlers.py`). Then the event is applied to the state, which
+gives the outputs and their recipients (`state.py`), and they are emitted (`applier.py`). Questions
+and settings of the own session are not requests: they are answered here. The hub does no I/O and
+renders no text: `emit` encodes an output once for all its recipients.
 
 Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
 earlier one. Leaf locks (queues of the dispatcher and of the history, login throttle, bans,
@@ -19,30 +19,31 @@ appends. So a client reads what the hub decided in the order in which the hub de
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Generic
 
 from chat_server.confusables import look_of
 from chat_server.core import decisions, requests
-from chat_server.core.backplane import AccountTable, Backplane, BanTable
+from chat_server.core.applier import Applier
+from chat_server.core.backplane import Backplane
 from chat_server.core.embedded_backplane import EmbeddedBackplane
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import MessagesErased, Record, SavedState
-from chat_server.core.replica import BanResult, HubReplica
+from chat_server.core.replica import HubReplica
+from chat_server.core.requests import BanResult
 from chat_server.core.rooms import ReadingPosition, Session, reading_position
-from chat_server.core.state import HubState
+from chat_server.core.tables import AccountTable, BanTable, Tables
 from chat_server.core.values import (
     AccountRenamed,
     EndCause,
     EndNotice,
-    HubEvent,
     HubReply,
     LoginBan,
     LoginBannedError,
     Output,
     PresenceQueried,
     PresenceSet,
-    PresenceSettled,
-    PublishedMessages,
     ReceiverT,
     ShutDown,
     StampsSet,
@@ -53,7 +54,7 @@ from chat_server.core.values import (
 from chat_server.wire import canonical_name, history_replies
 
 
-class Hub(HubReplica[ReceiverT]):
+class Hub(Generic[ReceiverT]):
     """The router of messages to sessions. Any thread may call any public method.
 
     A method called with an ended session changes nothing, and its reply is dropped behind that
@@ -82,39 +83,43 @@ class Hub(HubReplica[ReceiverT]):
         `saved`: its stored state. `backplane`: None if there are no other servers. With others,
         `accounts` and `bans` are parts of the replicated state.
         """
-        super().__init__(
-            emit,
-            has_account,
-            clock,
-            may_be_followed or has_account,
-            presence_limit,
-            record,
-            saved,
-            accounts,
-            bans,
-        )
+        tables = Tables(has_account, may_be_followed or has_account, accounts, bans)
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._applier: Applier[ReceiverT] = Applier(emit, tables, presence_limit, record, saved)
+        self.replica: HubReplica[ReceiverT] = HubReplica(self._applier, self._lock, clock)
+        """What the log changes."""
         self.is_shared = backplane is not None
         """There are other servers, so a request may take a while."""
-        self._backplane: Backplane[ReceiverT] = backplane or EmbeddedBackplane(self)
+        self._backplane: Backplane[ReceiverT] = backplane or EmbeddedBackplane(self.replica)
         self._publish_run = self._backplane.publish  # bound once: a message pays for each look-up
 
     def use_history(self, record: Callable[[Record], None], saved: SavedState) -> None:
         """Record from now on, and go on from the stored state. Only before the first login."""
-        self._record = record
-        self._state = HubState(self._presence_burst, saved)
+        self._applier.use_history(record, saved)
 
     def sizes(self) -> tuple[int, int]:
         """Return the numbers of this server's sessions and of the rooms of all servers.
 
         Takes no lock, so it works even if a thread hangs while holding the lock.
         """
-        state = self._state
+        state = self._applier.state
         sessions = state.clients.sessions if self.is_shared else state.sessions
         return len(sessions), len(state.rooms)
 
+    @property
+    def messages(self) -> int:
+        """Messages published by the sessions of this server. Takes no lock."""
+        return self._applier.messages
+
+    @property
+    def deliveries(self) -> int:
+        """Copies of messages sent to sessions of this server. Takes no lock."""
+        return self._applier.deliveries
+
     def has_session(self, user: str) -> bool:
         """Return whether the user is logged in here. Takes no lock: it may change at any time."""
-        session = self._state.sessions.get(user)
+        session = self._applier.state.sessions.get(user)
         return session is not None and session.is_local
 
     def settle(self, session: Session[ReceiverT]) -> None:
@@ -124,16 +129,6 @@ class Hub(HubReplica[ReceiverT]):
     def catch_up(self) -> None:
         """Wait until everything is applied that other servers have decided. See `Backplane`."""
         self._backplane.catch_up()
-
-    def apply_event(self, event: HubEvent[ReceiverT]) -> tuple[ReceiverT, ...]:
-        """Apply an event that was decided elsewhere. Return the recipients of its first output.
-
-        Only tests call it: the log of several servers holds requests, see `apply`.
-        """
-        with self._lock:
-            if isinstance(event, PublishedMessages):
-                return self._apply_messages(event)
-            return self._apply(event)
 
     # Login and logout
 
@@ -149,8 +144,8 @@ class Hub(HubReplica[ReceiverT]):
         """
         if self.is_shared:
             with self._lock:
-                if self._state.is_shut_down:
-                    self._emit((receiver,), EndNotice(EndCause.SHUTDOWN))
+                if self._applier.state.is_shut_down:
+                    self._applier.emit((receiver,), EndNotice(EndCause.SHUTDOWN))
                     return None
         client = requests.LoginClient(receiver, tuple(commands))
         result: Session[ReceiverT] | LoginBan | None = self._backplane.submit(
@@ -181,21 +176,22 @@ class Hub(HubReplica[ReceiverT]):
         # without that line.
         with self._lock:
             is_over = session.ended.is_set() or not self.is_shared
-            if not is_over and self._state.sessions.get(session.user) is not session:
+            if not is_over and self._applier.state.sessions.get(session.user) is not session:
                 # It has ended for the other servers, so they have not taken the request.
-                self._end_locally(session, notice)
+                self._applier.end_locally(session, notice)
 
     def newest_stamp(self) -> int:
         """Return the newest stamp. All messages up to it have been handed to `emit`."""
         with self._lock:
-            return self._state.last_stamp
+            return self._applier.state.last_stamp
 
     def remove_users(self, users: Collection[str]) -> list[str]:
         """Forget users whose accounts were removed. Return those that were logged in."""
         with self._lock:
-            logged_out = self._end_sessions(users, EndNotice(EndCause.ACCOUNT_REMOVED))
+            removed = EndNotice(EndCause.ACCOUNT_REMOVED)
+            logged_out = self._applier.end_sessions(users, removed, self._clock())
             for user in users:
-                self._apply(UserForgotten(user))
+                self._applier.apply(UserForgotten(user))
             return logged_out
 
     def rename_users(self, names: Mapping[str, str]) -> list[str]:
@@ -204,9 +200,10 @@ class Hub(HubReplica[ReceiverT]):
         End the sessions under the old names. Return those that were logged in.
         """
         with self._lock:
-            logged_out = self._end_sessions(names, EndNotice(EndCause.ACCOUNT_REMOVED))
+            removed = EndNotice(EndCause.ACCOUNT_REMOVED)
+            logged_out = self._applier.end_sessions(names, removed, self._clock())
             for old, new in names.items():
-                self._apply(AccountRenamed(old, new))
+                self._applier.apply(AccountRenamed(old, new))
             return logged_out
 
     def end_sessions(self, users: Iterable[str], notice: EndNotice) -> list[str]:
@@ -215,7 +212,7 @@ class Hub(HubReplica[ReceiverT]):
         The users keep their subscriptions. Return those that were logged in.
         """
         with self._lock:
-            return self._end_sessions(users, notice)
+            return self._applier.end_sessions(users, notice, self._clock())
 
     def shut_down(self) -> None:
         """End every session with the notice that the server stops, and reject new ones.
@@ -225,11 +222,11 @@ class Hub(HubReplica[ReceiverT]):
         """
         with self._lock:
             if not self.is_shared:
-                self._apply(ShutDown(self._clock()))
+                self._applier.apply(ShutDown(self._clock()))
                 return
-            self._state.is_shut_down = True
-            for session in list(self._state.clients.sessions.values()):
-                self._end_locally(session, EndNotice(EndCause.SHUTDOWN))
+            self._applier.state.is_shut_down = True
+            for session in list(self._applier.state.clients.sessions.values()):
+                self._applier.end_locally(session, EndNotice(EndCause.SHUTDOWN))
 
     # Messages
 
@@ -250,7 +247,7 @@ class Hub(HubReplica[ReceiverT]):
         The recipient has to be subscribed to the author. If the recipient does not get it now, it
         is kept while history is on.
         """
-        may_wait = self._record is not None
+        may_wait = self._applier.record is not None
         request = requests.SendPrivate(name, text, may_wait)
         return self._backplane.submit(request, session) or ()
 
@@ -310,39 +307,25 @@ class Hub(HubReplica[ReceiverT]):
 
         None: no user has moved lately. `presence_limit.notify` is called once that changes.
         """
-        limit = self._presence_limit
-        if limit is None:
-            return None
         with self._lock:
-            now = limit.clock()
-            movers = self._state.presence.movers
-            while self._to_settle:
-                user, due = next(iter(self._to_settle.items()))
-                if due > now:
-                    return due - now
-                del self._to_settle[user]
-                if user in movers:
-                    self._apply(PresenceSettled(user))
-                    if user in movers:
-                        self._to_settle[user] = now + limit.seconds
-            return None
+            return self._applier.settle_presence()
 
     def list_rooms(self, session: Session[ReceiverT]) -> None:
         """Reply to `/rooms`."""
         with self._lock:
             self._note_question(session)
-            self._reply(session, decisions.list_rooms(self._state))
+            self._applier.reply(session, decisions.list_rooms(self._applier.state))
 
     def list_members(self, session: Session[ReceiverT], name: str | None = None) -> None:
         """Reply to `/who`, for the session's own room if `name` is None."""
         with self._lock:
             self._note_question(session)
-            self._reply(session, decisions.list_members(self._state, session, name))
+            self._applier.reply(session, decisions.list_members(self._applier.state, session, name))
 
     def set_presence(self, session: Session[ReceiverT], on: bool) -> None:
         """Turn presence notices for this session on or off."""
         with self._lock:
-            self._act(session, PresenceSet(session.user, on))
+            self._set(session, PresenceSet(session.user, on))
 
     # Subscriptions
 
@@ -357,7 +340,7 @@ class Hub(HubReplica[ReceiverT]):
     def list_subscriptions(self, session: Session[ReceiverT]) -> None:
         """Reply to `/subs`."""
         with self._lock:
-            self._reply(session, decisions.list_subscriptions(session))
+            self._applier.reply(session, decisions.list_subscriptions(session))
 
     # History
 
@@ -372,7 +355,9 @@ class Hub(HubReplica[ReceiverT]):
             if session.ended.is_set():
                 return None
             # A message that was kept during the session did not come live.
-            return reading_position(session, self._state.waiting.newest(session.user, other))
+            return reading_position(
+                session, self._applier.state.waiting.newest(session.user, other)
+            )
 
     def read_private(self, session: Session[ReceiverT], other: str) -> None:
         """Record that the user has read the private messages by `other`, if they were shown.
@@ -384,7 +369,7 @@ class Hub(HubReplica[ReceiverT]):
     def waiting_if_full(self, session: Session[ReceiverT], name: str) -> dict[str, int]:
         """Return how many private messages wait for `name`, by author, if no more are kept."""
         with self._lock:
-            return decisions.waiting_if_full(self._state, session, name)
+            return decisions.waiting_if_full(self._applier.state, session, name)
 
     def correct_waiting(
         self, name: str, counted: Mapping[str, int], stored: Mapping[str, int]
@@ -401,17 +386,17 @@ class Hub(HubReplica[ReceiverT]):
     def set_stamps(self, session: Session[ReceiverT], on: bool) -> None:
         """Turn the stamps of live messages for this session on or off."""
         with self._lock:
-            self._act(session, StampsSet(session.user, on))
+            self._set(session, StampsSet(session.user, on))
 
     def set_unread_notices(self, session: Session[ReceiverT], on: bool) -> None:
         """Turn notices of unread numbers for this session on or off."""
         with self._lock:
-            self._act(session, UnreadNoticesSet(session.user, on))
+            self._set(session, UnreadNoticesSet(session.user, on))
 
     def sessions_with_unread_notices(self) -> list[Session[ReceiverT]]:
         """Return the sessions that turned notices of unread numbers on."""
         with self._lock:
-            return [each for each in self._state.sessions.values() if each.unread_notices]
+            return [each for each in self._applier.state.sessions.values() if each.unread_notices]
 
     def notify_unread(
         self, session: Session[ReceiverT], room: str, places: Sequence[history_replies.UnreadPlace]
@@ -424,7 +409,7 @@ class Hub(HubReplica[ReceiverT]):
         with self._lock:
             if session.ended.is_set() or session.room.name != room or not session.unread_notices:
                 return False
-            self._reply(session, UnreadList(tuple(places)))
+            self._applier.reply(session, UnreadList(tuple(places)))
             return True
 
     # Replies decided elsewhere, sent in order with the hub's own
@@ -432,11 +417,22 @@ class Hub(HubReplica[ReceiverT]):
     def reply(self, session: Session[ReceiverT], reply: HubReply) -> None:
         """Reply to a session."""
         with self._lock:
-            self._reply(session, reply)
+            self._applier.reply(session, reply)
 
     # The caller of the following methods holds the lock.
 
+    def _set(
+        self, session: Session[ReceiverT], event: PresenceSet | StampsSet | UnreadNoticesSet
+    ) -> None:
+        """Change a setting of a session, unless that has ended."""
+        if not session.ended.is_set():
+            self._applier.apply(event)
+
     def _note_question(self, session: Session[ReceiverT]) -> None:
         """Remember that a watcher is about to see what held moves have changed."""
-        if self._state.presence.holds_moves and session.presence and not session.ended.is_set():
-            self._apply(PresenceQueried(session.user))
+        if (
+            self._applier.state.presence.holds_moves
+            and session.presence
+            and not session.ended.is_set()
+        ):
+            self._applier.apply(PresenceQueried(session.user))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
-from chat_server.core.values import EndCause
+from chat_server.core.values import EndCause, RejectReason
 
 
 class LoginClient(NamedTuple):
@@ -134,6 +134,14 @@ class BanAddress:
     minutes: int | None
 
 
+class BanResult(NamedTuple):
+    """What became of a request to ban."""
+
+    problem: RejectReason | None
+    logged_out: list[str]
+    """The users whose sessions it ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unban:
     """End the ban of a user or of an address. Exactly one of them is not empty."""
@@ -239,6 +247,23 @@ class Entry:
     first_stamp: int = 0
     """The stamp that the entry had before the log lost it. 0: it was not lost. An entry that was
     lost had been decided: it is no longer compared with the generation."""
+    room: str = ""
+    """For messages that were lost: the room in which they were published."""
+
+
+class Place(NamedTuple):
+    """Where a request is decided: all that a decision may know of the time."""
+
+    stamp: int
+    time: int | None
+    """The time to show for a message, if it is not the stamp."""
+    end: int
+    """The time for the record of a session that ends."""
+    seconds: float | None
+    """The time for bans. None: that of the table's own clock."""
+    user: str = ""
+    generation: int = 0
+    node: str = ""
     room: str = ""
     """For messages that were lost: the room in which they were published."""
 

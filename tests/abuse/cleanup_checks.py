@@ -33,7 +33,7 @@ def check_server(server: RunningServer) -> None:
 
 def _leftovers(server: RunningServer) -> list[str]:
     chat = server.server
-    hub, delivery = chat._hub._state, chat._delivery
+    hub, delivery = chat._hub._applier.state, chat._delivery
     tables: dict[str, Collection[object]] = {
         "clients": chat._clients,
         "connections of an address": chat._admission._connections._connections,

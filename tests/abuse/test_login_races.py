@@ -129,7 +129,7 @@ def not_reading(race: Race) -> LastAction:
     race.older = race.alice(narrow=True)
     race.older.reads = False
     bob = race.bystander("bob")
-    outbox = race.server._hub._state.sessions["alice"].receiver
+    outbox = race.server._hub._applier.state.sessions["alice"].receiver
 
     def more() -> bool:
         bob.send(*["x" * 4000] * 10)

@@ -163,13 +163,15 @@ class Decisions:
         self._hub = hub
         self._outputs: list[tuple[tuple[Outbox, ...], values.Output[Outbox]]] = []
         self._names: dict[Outbox, str] = {}
-        self._real_emit = hub._emit
-        hub._emit = self._emit
+        self._real_emit = hub._applier.emit
+        hub._applier.emit = self._emit
 
     def all_are_ready(self) -> None:
         """Start the record. From now on no client logs in or leaves until all leave."""
         if not self._names:
-            self._names = {each.receiver: user for user, each in self._hub._state.sessions.items()}
+            self._names = {
+                each.receiver: user for user, each in self._hub._applier.state.sessions.items()
+            }
             self._outputs.clear()
 
     def _emit(self, recipients: tuple[Outbox, ...], output: values.Output[Outbox]) -> None:

@@ -14,11 +14,10 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from chat_server.__main__ import main
 from chat_server.config import Config, Tuning
-from chat_server.core.backplane import Replica
 from chat_server.server import ChatServer
 
 ENCODING = "utf-8"
@@ -28,7 +27,7 @@ def replicated_state(server: ChatServer) -> Any:
     """Return the replicated state of a server in this process, as JSON would return it."""
     hub = server._hub
     with hub._lock:  # the thread that changes the state holds it
-        snapshot = cast(Replica, hub).snapshot(0)
+        snapshot = hub.replica.snapshot(0)
     return json.loads(json.dumps(snapshot.state))
 
 

@@ -141,18 +141,18 @@ class Node:
             self.emitted[entry.node] = number
         if entry.node == self.name and not is_silent:
             own = replace(entry, request=self.own.pop(entry.number))
-            self.results[entry.number] = self.hub.apply(own)
+            self.results[entry.number] = self.hub.replica.apply(own)
         else:
-            self.hub.apply(entry, is_silent=is_silent)
+            self.hub.replica.apply(entry, is_silent=is_silent)
 
     def state(self) -> Any:
         """Return the replicated state as a snapshot that went through JSON."""
-        snapshot = self.hub.snapshot(self.log.stamp)
+        snapshot = self.hub.replica.snapshot(self.log.stamp)
         return json.loads(json.dumps(snapshot.state))
 
     def rebuild(self, snapshot: Any, read: int) -> None:
         """Replace the state by a snapshot, and read on from there."""
-        self.hub.restore(requests.Snapshot(0, snapshot))
+        self.hub.replica.restore(requests.Snapshot(0, snapshot))
         self.read = read
         self.catch_up()
 

@@ -18,6 +18,7 @@ from chat_server.core.values import (
     PublishedMessages,
 )
 from chat_server.delivery import TextEncoder
+from tests.support.hub_events import apply_event
 
 NOON = 1_795_348_800_000_000
 """2026-11-22 12:00 UTC, in microseconds since the epoch."""
@@ -78,12 +79,14 @@ class HubHarness:
 def harness() -> Iterator[HubHarness]:
     harness = HubHarness()
     yield harness
-    for room in harness.hub._state.rooms.values():
+    for room in harness.hub._applier.state.rooms.values():
         for user, member in room.members.items():
-            assert harness.hub._state.sessions[user] is member, "an ended session is left in a room"
+            assert harness.hub._applier.state.sessions[user] is member, (
+                "an ended session is left in a room"
+            )
             assert member.room is room
-    assert sum(len(room.members) for room in harness.hub._state.rooms.values()) == len(
-        harness.hub._state.sessions
+    assert sum(len(room.members) for room in harness.hub._applier.state.rooms.values()) == len(
+        harness.hub._applier.state.sessions
     )
 
 
@@ -181,10 +184,10 @@ def test_shown_times_follow_a_clock_that_is_set_back(harness: HubHarness) -> Non
 def test_stamps_rise_while_the_clock_is_behind(harness: HubHarness) -> None:
     alice = harness.log_in("alice")
     harness.hub.publish(alice, ["one", "two"])
-    assert harness.hub._state.last_stamp == NOON + 1
+    assert harness.hub._applier.state.last_stamp == NOON + 1
     harness.now = NOON - 3600 * SECOND
     harness.hub.publish(alice, ["three", "four"])
-    assert harness.hub._state.last_stamp == NOON + 3
+    assert harness.hub._applier.state.last_stamp == NOON + 3
 
 
 def test_messages_of_one_run_show_the_time_of_the_run(harness: HubHarness) -> None:
@@ -196,8 +199,8 @@ def test_messages_of_one_run_show_the_time_of_the_run(harness: HubHarness) -> No
 
 def test_apply_delivers_message_from_other_node(harness: HubHarness) -> None:
     bob = harness.log_in("bob", "carol")
-    harness.hub.apply_event(PublishedMessages("lobby", "carol", ("from another node",), NOON))
-    harness.hub.apply_event(PublishedMessages("nowhere", "carol", ("lost",), NOON + 1))
+    apply_event(harness.hub, PublishedMessages("lobby", "carol", ("from another node",), NOON))
+    apply_event(harness.hub, PublishedMessages("nowhere", "carol", ("lost",), NOON + 1))
     assert received_by(bob) == ["[12:00:00] carol: from another node"]
 
 
@@ -360,6 +363,6 @@ def test_hub_tables_do_not_grow_with_requests(harness: HubHarness) -> None:
         harness.hub.subscribe(alice, f"missing{number}")
         harness.hub.unsubscribe(alice, f"missing{number}")
         harness.hub.list_members(alice, f"other{number}")
-    assert len(harness.hub._state.rooms) == 2
-    assert set(harness.hub._state.looks.values()) == {"lobby", "room999"}
+    assert len(harness.hub._applier.state.rooms) == 2
+    assert set(harness.hub._applier.state.looks.values()) == {"lobby", "room999"}
     assert alice.subscriptions == set()

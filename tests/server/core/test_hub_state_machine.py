@@ -21,6 +21,7 @@ from chat_server.core.hub import Hub
 from chat_server.core.rooms import Session
 from chat_server.core.values import EndCause, EndNotice, PublishedMessages
 from chat_server.delivery import TextEncoder
+from tests.support.hub_events import apply_event
 
 pytestmark = pytest.mark.slow
 
@@ -211,7 +212,7 @@ class HubMachine(RuleBasedStateMachine):
 
     @rule(author=st.sampled_from(USERS), room=st.sampled_from(["lobby", "dev", "café"]))
     def apply_message_of_other_node(self, author: str, room: str) -> None:
-        self.hub.apply_event(PublishedMessages(room, author, ("hello",), NOON))
+        apply_event(self.hub, PublishedMessages(room, author, ("hello",), NOON))
         for recipient in self.model.recipients(author, room):
             self.expect(recipient, f"[12:00:00] {author}: hello")
 
@@ -261,11 +262,11 @@ class HubMachine(RuleBasedStateMachine):
     @invariant()
     def tables_hold_online_users_only(self) -> None:
         hub, model = self.hub, self.model
-        assert hub._state.sessions == self.online
-        assert hub._state.watchers.keys() == model.presence
-        assert hub._state.rooms.keys() == {"lobby", *model.room.values()}
-        assert set(hub._state.looks.values()) == hub._state.rooms.keys()
-        for name, room in hub._state.rooms.items():
+        assert hub._applier.state.sessions == self.online
+        assert hub._applier.state.watchers.keys() == model.presence
+        assert hub._applier.state.rooms.keys() == {"lobby", *model.room.values()}
+        assert set(hub._applier.state.looks.values()) == hub._applier.state.rooms.keys()
+        for name, room in hub._applier.state.rooms.items():
             assert room.members.keys() == model.members(name)
         for session in self.ended_sessions:
             assert session.ended.is_set()

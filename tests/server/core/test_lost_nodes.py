@@ -44,7 +44,7 @@ class TwoNodes:
         self.second.catch_up()
 
     def restore(self, node: Node) -> None:
-        for generation, request in node.hub.local_sessions():
+        for generation, request in node.hub.replica.local_sessions():
             self.append(request, request.user, generation)
 
     def check_states(self) -> None:
@@ -102,18 +102,18 @@ def test_settings_of_a_session_survive_the_loss_of_its_node(chat: TwoNodes) -> N
     chat.second.hub.join(chat.bob, "dev")
     chat.catch_up()
     assert read(chat.alice) == ["[SERVER] bob left room 'lobby'", "[SERVER] Room 'dev' opened"]
-    assert chat.first.hub._state.stamp_readers == {"alice": chat.alice}
+    assert chat.first.hub._applier.state.stamp_readers == {"alice": chat.alice}
 
 
 def test_newer_login_ends_a_session_that_was_not_restored(chat: TwoNodes) -> None:
     chat.append(requests.EndNode("a:1"))
     newer = chat.log_in(chat.second, "alice")
-    ((generation, request),) = chat.first.hub.local_sessions()
+    ((generation, request),) = chat.first.hub.replica.local_sessions()
     chat.append(request, "alice", generation)
     assert read(chat.alice) == ["[SERVER] Logged out due to new login"]
     assert chat.alice.ended.is_set()
     assert not newer.ended.is_set()
-    assert chat.first.hub.local_sessions() == []
+    assert chat.first.hub.replica.local_sessions() == []
     chat.check_states()
 
 
@@ -136,7 +136,7 @@ def test_session_is_not_restored_if_its_user_may_not_log_in_any_more(
     chat.restore(chat.first)
     assert read(chat.alice) == [line]
     assert chat.alice.ended.is_set()
-    assert "alice" not in chat.second.hub._state.sessions
+    assert "alice" not in chat.second.hub._applier.state.sessions
     chat.check_states()
 
 
@@ -145,7 +145,7 @@ def test_client_that_leaves_while_its_node_is_lost_has_ended(chat: TwoNodes) -> 
     chat.first.hub.log_out(chat.alice, EndNotice(EndCause.QUIT))
     assert chat.alice.ended.is_set()
     assert read(chat.alice) == ["[SERVER] Goodbye"]
-    assert chat.first.hub.local_sessions() == []
+    assert chat.first.hub.replica.local_sessions() == []
 
 
 def test_session_that_a_snapshot_does_not_contain_is_kept_until_it_is_restored(
@@ -153,8 +153,8 @@ def test_session_that_a_snapshot_does_not_contain_is_kept_until_it_is_restored(
 ) -> None:
     empty = Node(Log(), "c:1", USERS).state()
     for node in (chat.first, chat.second):
-        node.hub.restore(requests.Snapshot(0, empty))
-    assert [each.user for _, each in chat.first.hub.local_sessions()] == ["alice"]
+        node.hub.replica.restore(requests.Snapshot(0, empty))
+    assert [each.user for _, each in chat.first.hub.replica.local_sessions()] == ["alice"]
     chat.restore(chat.first)
     chat.restore(chat.second)
     chat.second.hub.subscribe(chat.bob, "alice")
@@ -162,7 +162,7 @@ def test_session_that_a_snapshot_does_not_contain_is_kept_until_it_is_restored(
     chat.first.hub.publish(chat.alice, ["again"])
     chat.catch_up()
     assert read(chat.bob) == ["alice: again"]
-    assert chat.first.hub._state.sessions["alice"] is chat.alice
+    assert chat.first.hub._applier.state.sessions["alice"] is chat.alice
     chat.check_states()
 
 
@@ -193,7 +193,7 @@ def test_message_that_only_the_snapshot_contains_is_emitted_once(chat: TwoNodes)
     chat.first.hub.publish(chat.alice, ["once"])
     entry = chat.log.entries[-1]
     ahead = chat.first.state()
-    chat.second.hub.restore(requests.Snapshot(chat.log.stamp, ahead))
+    chat.second.hub.replica.restore(requests.Snapshot(chat.log.stamp, ahead))
     again = replace(entry, stamp=entry.stamp + 10, first_stamp=entry.stamp, room="lobby")
     chat.second.apply(again)
     chat.second.apply(again)
@@ -203,7 +203,7 @@ def test_message_that_only_the_snapshot_contains_is_emitted_once(chat: TwoNodes)
 def test_private_message_that_only_the_snapshot_contains_is_emitted_once(chat: TwoNodes) -> None:
     chat.first.hub.send_private(chat.alice, "bob", "once")
     entry = chat.log.entries[-1]
-    chat.second.hub.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
+    chat.second.hub.replica.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
     again = replace(entry, stamp=entry.stamp + 10, first_stamp=entry.stamp)
     chat.second.apply(again)
     chat.second.apply(again)
@@ -221,7 +221,7 @@ def test_watcher_reads_what_changed_before_a_newer_snapshot(chat: TwoNodes) -> N
     read(chat.bob)
     chat.first.hub.join(carol, "lobby")
     chat.first.hub.join(chat.alice, "new")
-    chat.second.hub.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
+    chat.second.hub.replica.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
     assert read(chat.bob) == [
         "[SERVER] alice left room 'lobby'",
         "[SERVER] Room 'old' closed",
@@ -235,14 +235,14 @@ def test_server_that_stops_still_applies_what_the_others_apply(chat: TwoNodes) -
     chat.first.hub.shut_down()
     chat.append(requests.Join("dev"), "alice", chat.alice.generation)
     chat.append(requests.Subscribe("carol"), "alice", chat.alice.generation)
-    assert chat.second.hub._state.sessions["alice"].room.name == "dev"
+    assert chat.second.hub._applier.state.sessions["alice"].room.name == "dev"
     assert read(chat.alice) == ["[SERVER] Server is shutting down"]
     chat.check_states()
 
 
 def test_server_that_stops_takes_no_login_after_its_state_was_replaced(chat: TwoNodes) -> None:
     chat.first.hub.shut_down()
-    chat.first.hub.restore(requests.Snapshot(chat.log.stamp, chat.second.state()))
+    chat.first.hub.replica.restore(requests.Snapshot(chat.log.stamp, chat.second.state()))
     carol = Client()
     assert chat.first.hub.log_in("carol", carol, []) is None
     assert carol.lines[-1].endswith("[SERVER] Server is shutting down")
@@ -260,8 +260,8 @@ def test_each_node_counts_its_own_messages_and_deliveries(chat: TwoNodes) -> Non
 
 def test_notices_about_the_other_servers_reach_the_own_clients_only(chat: TwoNodes) -> None:
     chat.catch_up()
-    chat.first.hub.set_connected(False)
-    chat.first.hub.set_connected(True)
+    chat.first.hub.replica.set_connected(False)
+    chat.first.hub.replica.set_connected(True)
     assert read(chat.alice) == [
         "[SERVER] Disconnected from the other servers; your messages will be sent later",
         "[SERVER] Connected to the other servers again",
@@ -277,7 +277,7 @@ def test_shutdown_of_a_node_ends_its_own_sessions_only(chat: TwoNodes) -> None:
     assert chat.first.hub.log_in("carol", Client(), []) is None
     assert not chat.bob.ended.is_set()
     chat.append(requests.EndNode("a:1"))
-    assert "alice" not in chat.second.hub._state.sessions
+    assert "alice" not in chat.second.hub._applier.state.sessions
     chat.check_states()
 
 

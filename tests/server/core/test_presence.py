@@ -246,7 +246,7 @@ def test_watchers_know_the_truth_in_the_end(steps: list[tuple[Any, ...]]) -> Non
             session.receiver.learn(session.user)
     while harness.wait() is not None:
         pass
-    state = harness.hub._state
+    state = harness.hub._applier.state
     for user, session in sessions.items():
         session.receiver.learn(user)
         if session.presence:

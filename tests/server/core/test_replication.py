@@ -15,6 +15,7 @@ from chat_server.core.records import Record
 from chat_server.core.rooms import Session
 from chat_server.core.state import _HANDLERS, HubState
 from chat_server.core.values import EndCause, EndNotice, HubEvent, PublishedMessages
+from tests.support.hub_events import apply_event
 
 USERS = ("alice", "bob", "carol")
 NAMES = ("*", *USERS, "nobody")
@@ -122,7 +123,7 @@ def recording_hub(
     hub: Hub[Receiver] = Hub(
         lambda recipients, output: None, has_account, clock, presence_limit=limit, record=record
     )
-    state = hub._state = RecordingState(limit.burst)
+    state = hub._applier.state = RecordingState(limit.burst)
     return hub, state
 
 
@@ -174,7 +175,7 @@ def test_hubs_that_apply_same_events_end_in_equal_states(steps: list[tuple[Any, 
         has_account=lambda user: False, clock=lambda: 0, record=records.append
     )
     for event in decider.state.events:
-        replica.apply_event(event)
+        apply_event(replica, event)
     assert snapshot(state) == snapshot(decider.state)
     assert records == decider.records
     assert state.deliveries == decider.state.deliveries

@@ -372,6 +372,6 @@ def test_hub_records_the_snapshot_that_replaces_its_state() -> None:
         Entry(30, Publish(("hello",)), "alice", 10, "one:1", 3),
     ]
     for each in entries:
-        nothing.apply(each)
-    one.restore(nothing.snapshot(30))
+        nothing.replica.apply(each)
+    one.replica.restore(nothing.replica.snapshot(30))
     assert records == [LogSkipped(30, {"one:1": 3}, {"alice": frozenset({"bob"})})]
