@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from chat_server.accounts import SharedAccountStore, UsersFileError, demo_password_problem
 from chat_server.config import Config
-from chat_server.core import Hub, SavedState
+from chat_server.core import Hub, SavedState, Session
 from chat_server.delivery import Dispatcher, Outbox
 from chat_server.history import HistoryService
 from chat_server.observability import EventLog, MetricsSnapshot
@@ -108,6 +108,10 @@ class ClusterNode:
         if not self._accounts.is_from_log:
             count = len(accounts.all_hashes)
             self._log.cluster.users_imported(str(self._config.users), count)
+
+    def send_waiting(self) -> dict[Session[Outbox], int]:
+        """Let what waits be sent: a stop follows. Return how much of each session is dropped."""
+        return self.backplane.send_waiting() if self._has_joined else {}
 
     def leave(self) -> None:
         """Send what waits, and end this server's sessions for the others. Also if `join` failed."""

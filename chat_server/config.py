@@ -191,7 +191,8 @@ class Tuning:
     """After this long without Redis, `/healthz` fails, and load balancers choose other servers."""
 
     redis_stop_seconds: float = 1.0
-    """Longest wait of a server that stops for its last entries."""
+    """How long a server that stops tries to send what waits. Then that is dropped, and its users
+    read how many messages it was."""
 
     redis_seed_seconds: float = 3.0
     """After a start of Redis: a server that starts does not write its state to an empty Redis for

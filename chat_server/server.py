@@ -421,13 +421,15 @@ class ChatServer:
     def stop(self) -> None:
         """Stop accepting, send every client its last line, flush, close (protocol, section 5).
 
-        Return when every thread has ended: at most a little after `flush_seconds`.
+        Return when every thread has ended: at most a little after `flush_seconds`. With other
+        servers, clients get their last line after `redis_stop_seconds` if Redis is away.
         """
         self._stopping = True
         until = time.monotonic() + self._config.tuning.flush_seconds
         self._acceptor.stop()
+        unsent = {} if self._node is None else self._node.send_waiting()
         with self._delivery.batch():
-            self._hub.shut_down()
+            self._hub.shut_down(unsent)
             with self._clients_lock:
                 clients = dict(self._clients)
             everyone = tuple(handler.outbox for handler in clients)

@@ -72,6 +72,7 @@ class LogReader:
         self._batch = batch
         self._state_writer = StateWriter(accounts, events, tuning)
         self._connect = connect
+        self._connection: RedisConnection | None = None
         self._replica: Replica
         self._node = ""
         self._thread = threading.Thread(target=self._run, name="log reader")
@@ -134,26 +135,30 @@ class LogReader:
         """Write the accounts between two entries: Redis has lost them."""
         self._accounts_are_lost = True
 
-    def check_again(self, timeout: float) -> None:
+    def check_again(self, timeout: float, gives_up: Callable[[], bool]) -> None:
         """Let the reader compare the log with what it has read, and wait for that.
 
         After the log has lost something, the reader may not have noticed it yet. Raises
-        `BackplaneError` after `timeout` seconds.
+        `BackplaneError` after `timeout` seconds, or soon after `gives_up()` is true.
         """
         with self._moved:
             self._checks_wanted += 1
             wanted = self._checks_wanted
-        self._wait(lambda: self._checks_done >= wanted, timeout)
+        self._wait(lambda: self._checks_done >= wanted, timeout, gives_up)
 
-    def wait_for(self, stamp: int, timeout: float) -> None:
-        """Wait until all entries up to a stamp are applied. Raises `BackplaneError`."""
-        self._wait(lambda: self.position >= stamp, timeout)
+    def wait_for(
+        self, stamp: int, timeout: float, gives_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Wait until all entries up to a stamp are applied. Raises `BackplaneError` as above."""
+        self._wait(lambda: self.position >= stamp, timeout, gives_up)
 
-    def _wait(self, condition: Callable[[], bool], timeout: float) -> None:
+    def _wait(
+        self, condition: Callable[[], bool], timeout: float, gives_up: Callable[[], bool]
+    ) -> None:
         deadline = time.monotonic() + timeout
         with self._moved:
             while not condition():
-                if self._stopping.is_set() or time.monotonic() >= deadline:
+                if self._stopping.is_set() or gives_up() or time.monotonic() >= deadline:
                     raise RedisUnreachableError("the log was not read in time")
                 self._moved.wait(_POLL)
 
@@ -205,17 +210,26 @@ class LogReader:
         """Let the thread end after the next entry. Does not wait."""
         self._stopping.set()
 
-    def join(self) -> None:
-        """Wait until the thread has ended."""
+    def join(self, timeout: float) -> None:
+        """Wait until the thread has ended. After `timeout` seconds, do not let it wait for Redis.
+
+        Only a connection that is being opened is waited for.
+        """
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout)
+        while self._thread.is_alive():
+            if (connection := self._connection) is not None:
+                connection.abort()
+            self._thread.join(_POLL)
+        if self._connection is not None:
+            self._connection.close()  # also if a defect has ended the thread
 
     def _run(self) -> None:
         connection: RedisConnection | None = None
         while not self._stopping.is_set():
             try:
                 if connection is None:
-                    connection = self._connect("reader")
+                    self._connection = connection = self._connect("reader")
                     self._link.reconnects += 1
                 self._compare(connection)
                 self._link.reader.answered()
@@ -229,6 +243,8 @@ class LogReader:
                     connection = None
                 if not isinstance(error, BackplaneError):  # a defect; the thread must go on
                     self._events.entry_failed(traceback.format_exc())
+                elif self._stopping.is_set():
+                    break
                 pause = self._link.reader.failed(error)
                 self._outgoing.wake()  # the writer asks whether Redis is away for it, too
                 self._notify()

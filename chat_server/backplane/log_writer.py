@@ -32,6 +32,9 @@ _REFUSED: Final = 0
 _TAKEN_EARLIER: Final = -1
 """Stamps of `Outgoing.acknowledge` for replies that contain none."""
 
+_ABORT_SECONDS: Final = 0.05
+"""Interval at which a connection is aborted until the thread has noticed that the time is up."""
+
 _RESTORE_BATCH: Final = 256
 """Sessions that are restored in one pipeline."""
 
@@ -80,6 +83,7 @@ class LogWriter:
         self._local_sessions = local_sessions
         self._connect = connect
         self._thread = threading.Thread(target=self._run, name="log writer")
+        self._connection: RedisConnection | None = None
         self._stop_at: float | None = None
         self._stopping = threading.Event()
         self._epoch = ""
@@ -125,20 +129,26 @@ class LogWriter:
     def stop(self, timeout: float) -> None:
         """Send what waits, end this server's sessions for the others, and end the thread.
 
-        Gives up after `timeout` seconds.
+        Gives up after `timeout` seconds, or a little later if it is just connecting.
         """
         self._stop_at = time.monotonic() + timeout
         self._stopping.set()
         self._outgoing.wake()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout)
+        while self._thread.is_alive():
+            if (connection := self._connection) is not None:
+                connection.abort()
+            self._thread.join(_ABORT_SECONDS)
+        if self._connection is not None:
+            self._connection.close()  # also if a defect has ended the thread
 
     def _run(self) -> None:
         connection: RedisConnection | None = None
-        while not self._is_time_up():
+        while not self.is_time_up():
             try:
                 if connection is None:
-                    connection = self._connect("writer")
+                    self._connection = connection = self._connect("writer")
                     self._link.reconnects += 1
                 self._greet(connection)
                 self._serve(connection)
@@ -159,6 +169,8 @@ class LogWriter:
                     connection = None
                 if not isinstance(error, BackplaneError):  # a defect; the thread must go on
                     self._events.entry_failed(traceback.format_exc())
+                elif self.is_time_up():
+                    break
                 self._pause(self._link.writer.failed(error))
         if connection is not None:
             connection.close()
@@ -169,7 +181,8 @@ class LogWriter:
         else:
             time.sleep(min(seconds, max(0.0, self._stop_at - time.monotonic())))
 
-    def _is_time_up(self) -> bool:
+    def is_time_up(self) -> bool:
+        """Return whether `stop` waits no longer. Any thread."""
         return self._stop_at is not None and time.monotonic() >= self._stop_at
 
     # The first steps on a connection
@@ -179,12 +192,13 @@ class LogWriter:
         # The number says whether own entries are lost. Those of the scripts, which restore this
         # server's sessions, have none: they are lost with entries that the reader has read.
         if not is_intact or self._replays != self._reader.replays:
-            self._reader.check_again(self._tuning.redis_timeout_seconds * 5)
+            timeout = self._tuning.redis_timeout_seconds * 5
+            self._reader.check_again(timeout, self.is_time_up)
             self._replays = self._reader.replays
             known, stamp, _ = self._say_hello(connection)  # it may be the first after a seed
             if known < 0:
                 raise RedisUnreachableError("Redis has lost the log again")
-            self._reader.wait_for(stamp, self._tuning.redis_timeout_seconds * 5)
+            self._reader.wait_for(stamp, timeout, self.is_time_up)
             self._restore_sessions(connection)
         # Only now, or the fence would refuse what the sessions say that are not restored yet.
         connection.command("HSET", scripts.SESSIONS, self._node, f"0 {self._node}")
@@ -263,7 +277,7 @@ class LogWriter:
             if batch := self._outgoing.take(wait):
                 self._send(connection, batch)
             self._answer_questions(connection)
-        while not self._is_time_up() and (batch := self._outgoing.take(0.0)):
+        while not self.is_time_up() and (batch := self._outgoing.take(0.0)):
             self._send(connection, batch)
         self._reader.stop()  # it notices by the last entry
         connection.run(scripts.LEAVE, self._node)

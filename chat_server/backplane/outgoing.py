@@ -74,6 +74,7 @@ class Pending:
         self.room = ""
         """The room of a message, once it is applied."""
         self.acknowledged_at = 0.0
+        """When the log took it. 0: not yet, or the log has lost it."""
         self.is_fenced = False
         """The log has used up its number and refused it. It never happens, also if sent again."""
         self.is_withdrawn = False
@@ -109,7 +110,10 @@ class Outgoing:
         self._ring_size = 0
         self._size = 0
         """Bytes that are not applied yet."""
+        self._taken = threading.Condition(self._lock)
         self._clients: dict[AnySession, _Client] = {}
+        self._blocked: dict[AnySession, Pending] = {}
+        """What waits for space."""
         self._unapplied: dict[int, Pending] = {}
         """By number: all that have one and are not complete."""
         self._doubtful: list[tuple[int, int]] = []
@@ -134,11 +138,23 @@ class Outgoing:
         """Append messages to the queue. Return False if there was no space within `timeout`."""
         with self._lock:
             if not self._has_space(pending) and not self.is_closed:
+                if pending.session is not None:
+                    self._blocked[pending.session] = pending
                 self._space.wait(timeout)
                 if not self._has_space(pending) and not self.is_closed:
                     return False
+            if pending.session is not None:
+                self._blocked.pop(pending.session, None)
             self._add(pending)
             return True
+
+    def withdraw_blocked(self, session: AnySession) -> None:
+        """Forget what waits for space: its session has ended."""
+        with self._lock:
+            pending = self._blocked.pop(session, None)
+            if pending is not None:
+                pending.is_complete = True
+                self._taken.notify_all()
 
     def event_when_settled(self, session: AnySession) -> threading.Event | None:
         """Return an event that is set once a session's messages are applied. None: they are."""
@@ -165,18 +181,36 @@ class Outgoing:
                 self._complete(pending)
             return True
 
-    def close(self) -> int:
-        """End all waiting, also for what is on its way.
+    def wait_until_taken(self, timeout: float) -> bool:
+        """Wait until the log has taken all that is here now. Return False after `timeout` s."""
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            here = deque((*self._sent, *self._waiting, *self._blocked.values()))
+            while here:
+                if here[0].acknowledged_at or here[0].is_complete:
+                    here.popleft()
+                elif (left := deadline - time.monotonic()) > 0:
+                    self._taken.wait(left)
+                else:
+                    return False
+            return True
 
-        Return how many messages the log has not taken, as far as this server knows.
+    def close(self) -> dict[AnySession, int]:
+        """End all waiting, also for what is on its way. Nothing is sent any more.
+
+        Return how many messages of each session the log has not taken, as far as this server knows.
         """
         with self._lock:
             self.is_closed = True
-            unsent = sum(_messages(each) for each in (*self._waiting, *self._sent))
+            unsent: dict[AnySession, int] = {}
+            for pending in (*self._waiting, *self._sent, *self._blocked.values()):
+                if pending.session is not None and (count := _messages(pending)):
+                    unsent[pending.session] = unsent.get(pending.session, 0) + count
             for pending in (*self._waiting, *self._unapplied.values()):
                 if not pending.is_complete:
                     self._complete(pending)
             self._waiting.clear()
+            self._blocked.clear()
             self._space.notify_all()
             self._work.notify_all()
             return unsent
@@ -186,6 +220,8 @@ class Outgoing:
     def take(self, timeout: float) -> list[Pending]:
         """Return what is to be sent next, numbered. Wait for it at most `timeout` seconds."""
         with self._lock:
+            if self.is_closed:
+                return []
             if not self._sent:
                 if not self._waiting and not self._wakes:
                     self._work.wait(timeout)
@@ -224,6 +260,7 @@ class Outgoing:
                     if not pending.is_complete:
                         self._complete(pending)
             self._shorten_ring(now)
+            self._taken.notify_all()
 
     @property
     def base(self) -> int:
@@ -257,6 +294,7 @@ class Outgoing:
             while self._ring and self._ring[-1].number > known:
                 pending = self._ring.pop()
                 self._ring_size -= pending.size
+                pending.acknowledged_at = 0.0
                 self._sent.appendleft(pending)
                 lost += 1
             for pending in self._sent:

@@ -65,6 +65,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
         self.on_replaced: Callable[[], None] = lambda: None
         """Called once, by the writer's thread, when `is_replaced` becomes true."""
         self._node = ""
+        self._is_stopping = False
         self._outgoing = Outgoing(tuning)
         self._link = LinkState(events)
         self._reader = LogReader(
@@ -111,19 +112,38 @@ class RedisBackplane(Generic[values.ReceiverT]):
         self._writer = writer
         self._reader.start()
 
+    def send_waiting(self) -> dict[Session[values.ReceiverT], int]:
+        """Let all that waits now be sent, at most for `Tuning.redis_stop_seconds`: a stop follows.
+
+        If that fails, nothing is sent any more. Return how many messages of each session that
+        drops, as far as this server knows: Redis may have executed what it did not acknowledge.
+        """
+        if self._outgoing.wait_until_taken(self._tuning.redis_stop_seconds):
+            return {}
+        return self._drop_waiting()
+
     def stop(self) -> None:
         """Send what waits, end this server's sessions for the others, and end the threads.
 
-        Waits at most `Tuning.redis_stop_seconds` if Redis is away. Then no thread waits for an
-        entry any more. May be called if `start` has failed.
+        Waits at most `Tuning.redis_stop_seconds` if Redis is away, and not at all if it was for
+        `send_waiting`; and for a connection that is being opened, which takes up to
+        `Tuning.redis_timeout_seconds`. Then no thread waits for an entry any more. May be called if
+        `start` has failed.
         """
+        timeout = 0.0 if self._outgoing.is_closed else self._tuning.redis_stop_seconds
+        deadline = time.monotonic() + timeout
+        self._is_stopping = True
         if self._writer is not None:
-            self._writer.stop(self._tuning.redis_stop_seconds)
+            self._writer.stop(timeout)
         self._reader.stop()
+        self._drop_waiting()
+        self._reader.join(max(0.0, deadline - time.monotonic()))
+
+    def _drop_waiting(self) -> dict[Session[values.ReceiverT], int]:
         unsent = self._outgoing.close()
         if unsent:
-            self._events.messages_unsent(unsent)
-        self._reader.join()
+            self._events.messages_unsent(sum(unsent.values()))
+        return unsent
 
     @property
     def node(self) -> str:
@@ -139,6 +159,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
         pending = Pending(requests.Publish(tuple(texts), is_action), session, session.user)
         while not self._outgoing.add_if_space(pending, _LOOK_SECONDS):
             if not self._waits_for(session):
+                self._outgoing.withdraw_blocked(session)
                 return ()
         # A cache of the hub, read without its lock: enough to slow an author down.
         return session.room.recipients_by_author.get(session.user, ())
@@ -229,7 +250,10 @@ class RedisBackplane(Generic[values.ReceiverT]):
 
     def _connect(self, role: str) -> RedisConnection:
         return connect(
-            self._settings, self._tuning.redis_timeout_seconds, f"lobby-{self._name}-{role}"
+            self._settings,
+            self._tuning.redis_timeout_seconds,
+            f"lobby-{self._name}-{role}",
+            lambda: self._is_stopping,
         )
 
     def _wait_for(self, pending: Pending) -> Any:

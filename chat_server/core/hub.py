@@ -214,19 +214,22 @@ class Hub(Generic[ReceiverT]):
         with self._lock:
             return self._applier.end_sessions(users, notice, self._clock())
 
-    def shut_down(self) -> None:
+    def shut_down(self, unsent: Mapping[Session[ReceiverT], int] | None = None) -> None:
         """End every session with the notice that the server stops, and reject new ones.
 
         With other servers, only the clients of this one are notified. The backplane ends their
-        sessions for the others when it stops.
+        sessions for the others when it stops. `unsent`: how many messages of a session waited for
+        the other servers, and are dropped.
         """
+        counts = unsent or {}
         with self._lock:
             if not self.is_shared:
                 self._applier.apply(ShutDown(self._clock()))
                 return
             self._applier.state.is_shut_down = True
             for session in list(self._applier.state.clients.sessions.values()):
-                self._applier.end_locally(session, EndNotice(EndCause.SHUTDOWN))
+                count = counts.get(session, 0)
+                self._applier.end_locally(session, EndNotice(EndCause.SHUTDOWN, unsent=count))
 
     # Messages
 

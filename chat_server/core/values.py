@@ -112,6 +112,8 @@ class EndNotice:
     """The operator's reason for KICKED, cleaned. May be empty."""
     minutes: int | None = None
     """The length of a ban; None if it ends with the server."""
+    unsent: int = 0
+    """For SHUTDOWN: how many of the user's messages waited for the other servers, and are lost."""
 
 
 class LoginBan(NamedTuple):

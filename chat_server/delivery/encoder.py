@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from chat_server.core import EndCause, EndNotice, RejectReason, values
 from chat_server.wire import (
+    cluster_replies,
     encode_actions,
     encode_error,
     encode_messages,
@@ -161,6 +162,11 @@ _END_TEXTS: Final = {
 }
 
 
+def _end_lines(notice: EndNotice) -> Sequence[str]:
+    last = _end_text(notice)
+    return (cluster_replies.messages_unsent(notice.unsent), last) if notice.unsent else (last,)
+
+
 def _end_text(notice: EndNotice) -> str:
     match notice.cause:
         case EndCause.KICKED:
@@ -211,6 +217,6 @@ _REPLY_LINES: Final[dict[type, Callable[[Any], Sequence[str]]]] = {
     values.ServersReachable: lambda output: (
         replies.SERVERS_CONNECTED if output.is_reachable else replies.SERVERS_DISCONNECTED,
     ),
-    EndNotice: lambda output: (_end_text(output),),
+    EndNotice: _end_lines,
 }
 """The text lines of each output that is a reply or a notice, by its type."""

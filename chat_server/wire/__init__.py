@@ -89,6 +89,7 @@ __all__ = [
     "TlsStream",
     "canonical_name",
     "clean",
+    "cluster_replies",
     "decode_line",
     "encode_actions",
     "encode_error",

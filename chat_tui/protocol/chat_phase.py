@@ -17,6 +17,7 @@ from chat_server.wire import (
     ServerLine,
     TextLine,
     canonical_name,
+    cluster_replies,
     history_replies,
     operator_replies,
     replies,
@@ -289,6 +290,8 @@ class ChatPhase(Phase):
             self._signed_out(text, requested=False)
         elif announcement is not None:
             self._handle_announcement(*announcement, now)
+        elif cluster_replies.parse_messages_unsent(text) is not None:
+            self._emit_notice(text, "notice")
         elif text == replies.SHUTTING_DOWN:
             self._shutdown_notice = text
             self._emit_notice(text, "notice")

@@ -381,13 +381,19 @@ def test_server_is_unhealthy_and_ends_its_clients_as_soon_as_another_has_its_nam
     assert not [line for line in lines if "shutting down" in str(line)]
 
 
+@pytest.mark.parametrize("is_silent", [False, True])
 def test_stop_without_redis_reports_unsent_messages_that_got_no_echo(
-    start_cluster: StartCluster,
+    start_cluster: StartCluster, is_silent: bool
 ) -> None:
-    cluster = start_cluster(1, redis_stop_seconds=0.2)
+    # If Redis is silent, no thread may wait for its reply.
+    cluster = start_cluster(1, redis_stop_seconds=0.2, redis_timeout_seconds=60.0)
     node = local(cluster, 0)
     alice = cluster.log_in(0, "alice", subscribe="alice")
-    cluster.redis.kill()
+    bob = cluster.log_in(0, "bob")
+    if is_silent:
+        cluster.redis.freeze()
+    else:
+        cluster.redis.kill()
     for text in ("one", "two", "three"):
         alice.send(text)
     server = node.running.server
@@ -396,8 +402,15 @@ def test_stop_without_redis_reports_unsent_messages_that_got_no_echo(
     node.running.stop()
     assert "Stopped with 3 messages not sent to the other servers" in node.log
     lines = list(iter(alice.read_line, None))
-    assert "[SERVER] Server is shutting down" in lines
+    assert lines[-2:] == [
+        "[SERVER] Your last 3 messages were not sent: the servers cannot reach each other",
+        "[SERVER] Server is shutting down",
+    ]
     assert not [line for line in lines if "alice: " in str(line)]
+    lines = list(iter(bob.read_line, None))
+    assert lines[-1] == "[SERVER] Server is shutting down"
+    assert not [line for line in lines if "not sent" in str(line)]
+    cluster.redis.thaw()
 
 
 def waiting_texts(server: ChatServer) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat_server.wire import replies
+from chat_server.wire import cluster_replies, replies
 from chat_tui import events
 from chat_tui.events import ConnectionState
 from chat_tui.model.chat_model import ChatModel
@@ -52,6 +52,13 @@ def test_servers_notice_does_not_answer_a_typed_command() -> None:
     assert harness.after(29).of(events.LogNotice) == [
         events.LogNotice(replies.SERVERS_CONNECTED, "notice")
     ]
+
+
+def test_unsent_messages_are_logged_and_answer_no_typed_command() -> None:
+    text = cluster_replies.messages_unsent(2)
+    harness = online(commands="/join, /subscribe, /subs, /who, /help, /quit, /new").fresh()
+    harness.types("/new x").server(f"[SERVER] {text}")
+    assert harness.of(events.LogNotice) == [events.LogNotice(text, "notice")]
 
 
 def test_unreachable_servers_reject_a_login_for_now() -> None:

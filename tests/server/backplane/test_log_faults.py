@@ -276,6 +276,25 @@ def test_stop_without_redis_is_bounded(redis_server: RedisServer) -> None:
         assert time.monotonic() - started < 10
 
 
+def test_stop_in_the_middle_of_a_greeting_is_bounded(redis_server: RedisServer) -> None:
+    tuning = replace(
+        QUICK, redis_timeout_seconds=60.0, redis_renewal_seconds=0.05, redis_stop_seconds=0.2
+    )
+    node = LogNode(redis_server.url, "a", tuning)
+    with running(node):
+        session = node.log_in("alice")
+        reader = node.backplane._reader
+        redis_server.command("DEL", "{lobby}:sessions")
+        # The reader waits for the next entry, up to 15 s, before it looks at the log again.
+        until(lambda: reader._checks_wanted > reader._checks_done)
+        node.say(session, "too late")
+        started = time.monotonic()
+        assert node.backplane.send_waiting() == {session: 1}
+        node.stop()
+        assert time.monotonic() - started < 8
+        assert node.events.count("unsent") == 1
+
+
 @pytest.mark.parametrize(("difference", "how"), [(-3600, "ahead of"), (3600, "behind"), (0, None)])
 def test_start_warns_about_a_clock_that_differs_from_that_of_redis(
     redis_server: RedisServer, difference: int, how: str | None

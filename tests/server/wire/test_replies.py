@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat_server.wire import operator_replies, replies
+from chat_server.wire import cluster_replies, operator_replies, replies
 from chat_server.wire.protocol import LIST_LINE_LIMIT, REPLY_MARK
 
 names = st.lists(st.from_regex(r"[a-zé]{1,32}", fullmatch=True), max_size=150)
@@ -123,6 +123,10 @@ def test_presence_notice_does_not_parse_as_reply() -> None:
 def test_notices_about_the_other_servers_are_parsed() -> None:
     assert replies.parse_servers_notice(replies.SERVERS_DISCONNECTED) is False
     assert replies.parse_servers_notice(replies.SERVERS_CONNECTED) is True
+    for count in (1, 2, 1000):
+        text = cluster_replies.messages_unsent(count)
+        assert cluster_replies.parse_messages_unsent(text) == count
+    assert cluster_replies.parse_messages_unsent(replies.SERVERS_CONNECTED) is None
     assert replies.parse_servers_notice(replies.SHUTTING_DOWN) is None
     assert replies.is_servers_unreachable(replies.SERVERS_UNREACHABLE)
     assert not replies.is_servers_unreachable(replies.AUTHENTICATION_FAILED)
