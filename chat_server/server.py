@@ -36,24 +36,22 @@ from chat_server.cluster_node import ClusterNode
 from chat_server.config import Config
 from chat_server.core import Hub, PresenceLimit, now_microseconds
 from chat_server.delivery import Dispatcher, Outbox, TextEncoder
+from chat_server.exposure_report import ExposureReport
 from chat_server.history import HistoryService, HistorySnapshot, open_history
 from chat_server.net import (
     Acceptor,
-    CertificateError,
+    CertificateInUse,
     Endpoint,
     ServerCertificate,
     bind,
     enable_keepalive,
     endpoints,
     listen,
-    load_certificate,
     open_all,
-    self_signed_certificate,
 )
 from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
 from chat_server.presence_timer import PresenceTimer
 from chat_server.services import Services
-from chat_server.strict_modes import mode_problems
 from chat_server.unread_notifier import UnreadNotifier
 from chat_server.wire import Stream, TlsStream, encode_replies, replies
 
@@ -127,6 +125,8 @@ class ChatServer:
             rehasher=Rehasher(config.bcrypt_cost, accounts, hash_pool, log, authenticator.remember),
             log=log,
         )
+        self._certificate = CertificateInUse(config, log)
+        self._exposure = ExposureReport(config, accounts, self._certificate, self._node, log)
         self._account_reload: AccountReload | None = None
         """None: the accounts are in no file, see `SharedAccountStore`."""
         if isinstance(accounts, AccountStore):
@@ -136,10 +136,6 @@ class ChatServer:
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._is_public = False
-        self._reported_exposure: set[tuple[str, int | str]] = set()
-        """What `report_exposure` found the last time."""
-        self._certificate: ServerCertificate | None = None
-        """One reference that is swapped whole: the acceptor's thread reads it without a lock."""
         self._clients: dict[ClientHandler, threading.Thread] = {}
         self._clients_lock = threading.Lock()
         self._stopping = False
@@ -175,7 +171,7 @@ class ChatServer:
     @property
     def certificate(self) -> ServerCertificate | None:
         """The certificate for new connections; None if the server does not speak TLS."""
-        return self._certificate
+        return self._certificate.current
 
     @property
     def history_file(self) -> Path | None:
@@ -286,7 +282,7 @@ class ChatServer:
             targets = endpoints(self._config)
         self._is_public = any(endpoint.is_public for endpoint in targets)
         if any(endpoint.encrypted for endpoint in targets):
-            self._certificate = self._load_certificate()
+            self._certificate.load(is_public=self._is_public)
         backlog = self._config.tuning.listen_backlog
         # With other servers, a client would wait until this one has read their log. But the port
         # must be its own before that, or a second server of this name would replace the first.
@@ -346,33 +342,8 @@ class ChatServer:
         history.start()
 
     def report_exposure(self) -> None:
-        """Log which files other users of this machine may read or write. Main thread.
-
-        What was logged before, and is still so, is not logged again.
-        """
-        found: dict[tuple[str, int | str], Callable[[], None]] = {}
-        exposed = self._accounts.insecure_files()
-        if self._node is not None:
-            exposed += self._node.insecure_files()
-        for path, mode in exposed:
-            found[str(path), mode] = partial(self._log.users_exposed, str(path), mode)
-        problems = self._accounts.mode_problems()
-        if self._config.config_file is not None:
-            problems += mode_problems(self._config.config_file)
-        certificate = self._certificate
-        if certificate is not None:
-            if certificate.key_is_exposed:
-                key, mode = str(certificate.key), certificate.key_mode
-                found[key, mode] = partial(self._log.key_exposed, key, mode)
-            problems += certificate.key_mode_problems
-        for problem in problems:
-            found[str(problem.path), problem.why] = partial(
-                self._log.writable_by_others, str(problem.path), problem.why, problem.cure
-            )
-        for each, report in found.items():
-            if each not in self._reported_exposure:
-                report()
-        self._reported_exposure = set(found)
+        """Log which files other users of this machine may read or write, each once. Main thread."""
+        self._exposure.update()
 
     def reload_accounts(self) -> None:
         """Read the users file again if it has changed. See `AccountReload`. Main thread.
@@ -386,37 +357,14 @@ class ChatServer:
             self._node.report_accounts()
 
     def reload_certificate(self) -> None:
-        """Read the certificate again, for new connections. Open connections keep the old one.
-
-        If it cannot be used, log that and keep the old one. Main thread.
-        """
-        if self._certificate is None:
-            return
-        try:
-            self._certificate = self._load_certificate()
-        except CertificateError as error:
-            self._log.certificate_broken(str(error))
-        else:
-            self._log.certificate_reloaded(self._certificate.fingerprint)
+        """Read the certificate again, for new connections. See `CertificateInUse`. Main thread."""
+        if self._certificate.reload():
             self.report_exposure()
             self.check_certificate_expiry()
 
     def check_certificate_expiry(self) -> None:
         """Warn if the certificate has expired: clients may reject it. Main thread."""
-        if self._certificate is not None and self._certificate.has_expired:
-            self._log.certificate_expired(str(self._certificate.path))
-
-    def _load_certificate(self) -> ServerCertificate:
-        """Load the configured certificate, or the server's own. Raises `CertificateError`."""
-        config = self._config
-        if config.tls_cert is not None and config.tls_key is not None:
-            certificate = load_certificate(config.tls_cert, config.tls_key)
-        else:
-            certificate = self_signed_certificate(config.state, config.host)
-        if self._is_public:
-            for problem in certificate.key_mode_problems:
-                raise CertificateError(str(problem))
-        return certificate
+        self._certificate.check_expiry()
 
     def stop(self) -> None:
         """Stop accepting, send every client its last line, flush, close (protocol, section 5).
@@ -515,7 +463,7 @@ class ChatServer:
     def _stream(self, connected: socket.socket, endpoint: Endpoint) -> Stream:
         if not endpoint.encrypted:
             return Stream(connected)
-        certificate = self._certificate
+        certificate = self._certificate.current
         assert certificate is not None
         return TlsStream(connected, certificate.context, server_side=True)
 

@@ -1,6 +1,7 @@
 """Listening sockets: endpoints, the acceptor, TLS certificates and the lingering close."""
 
 from chat_server.net.acceptor import Acceptor
+from chat_server.net.certificate_in_use import CertificateInUse
 from chat_server.net.certificates import (
     SELF_SIGNED_CERTIFICATE,
     SELF_SIGNED_KEY,
@@ -9,7 +10,6 @@ from chat_server.net.certificates import (
     ServerCertificate,
     load_certificate,
     missing_files,
-    self_signed_certificate,
 )
 from chat_server.net.endpoints import Endpoint, ListenError, bind, endpoints, listen, open_all
 from chat_server.net.keepalive import enable_keepalive
@@ -19,6 +19,7 @@ __all__ = [
     "SELF_SIGNED_KEY",
     "Acceptor",
     "CertificateError",
+    "CertificateInUse",
     "Endpoint",
     "ListenError",
     "MissingFiles",
@@ -30,5 +31,4 @@ __all__ = [
     "load_certificate",
     "missing_files",
     "open_all",
-    "self_signed_certificate",
 ]
