@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -39,8 +40,12 @@ class ClusterNode:
         accounts: SharedAccountStore,
         log: EventLog,
         delivery: Dispatcher,
+        on_replaced: Callable[[], None],
     ) -> None:
-        """Connect to nothing yet. Raises `JoinError` if a setting cannot be used."""
+        """Connect to nothing yet. Raises `JoinError` if a setting cannot be used.
+
+        `on_replaced()`: called by another thread, once, when `is_replaced` has become true.
+        """
         from chat_server.backplane import (
             RedisBackplane,
             RedisSettings,
@@ -67,6 +72,7 @@ class ClusterNode:
             batch=delivery.batch,
             accounts=accounts.records,
             is_gone=Outbox.is_gone,
+            on_replaced=on_replaced,
         )
         """Puts the requests of this server's sessions in order with those of all others."""
         accounts.use_log(self.backplane.change_account)
@@ -139,13 +145,18 @@ class ClusterNode:
                 return [(path, mode)] if mode & (stat.S_IRWXG | stat.S_IRWXO) else []
         return []
 
+    @property
+    def is_replaced(self) -> bool:
+        """Another server has the name of this one, which takes no part any more. Any thread."""
+        return self.backplane.is_replaced
+
     def defect(self) -> str | None:
         """Return why only a restart helps, or None. Any thread."""
         return self.backplane.defect() if self._has_joined else None
 
     def health_problem(self) -> str | None:
         """Return why other servers should serve the clients, or None. Any thread."""
-        if self.backplane.is_replaced:
+        if self.is_replaced:
             return f"another server with the name {self._name!r} has started"
         seconds = self.backplane.away_seconds()
         if seconds < self._config.tuning.redis_unhealthy_seconds:

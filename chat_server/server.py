@@ -53,7 +53,7 @@ from chat_server.observability import EventLog, MetricsSnapshot, RejectionLog
 from chat_server.presence_timer import PresenceTimer
 from chat_server.services import Services
 from chat_server.unread_notifier import UnreadNotifier
-from chat_server.wire import Stream, TlsStream, encode_replies, replies
+from chat_server.wire import Stream, TlsStream, cluster_replies, encode_replies, replies
 
 _JOIN_SECONDS: Final = 1.0
 """Time for client threads to end after their sockets were shut down. Nothing blocks them then."""
@@ -83,8 +83,10 @@ class ChatServer:
         """Why there is no history though it was configured."""
         self._unread_notifier: UnreadNotifier | None = None
         shared = accounts if isinstance(accounts, SharedAccountStore) else None
-        self._node = None if shared is None else ClusterNode(config, shared, log, self._delivery)
+        self._node: ClusterNode | None = None
         """None: this server is the only one."""
+        if shared is not None:
+            self._node = ClusterNode(config, shared, log, self._delivery, self._end_clients)
         # The log decides when a ban ends, by stamps; this clock only says how much is left.
         bans = BanList() if shared is None else BanList(lambda: clock() / 1_000_000)
         self._hub: Hub[Outbox] = Hub(
@@ -298,7 +300,6 @@ class ChatServer:
         threading.stack_size(self._config.tuning.stack_size)
         self._open_history()
         if self._node is not None:
-            self._node.backplane.on_replaced = self._end_clients
             self._node.join(self._hub, self._history, is_public=self._is_public)
             self._report_missing_operators()
             for listener in self._listeners:
@@ -413,6 +414,9 @@ class ChatServer:
         self, connected: socket.socket, host: str, port: int, endpoint: Endpoint
     ) -> str | None:
         """Serve a new connection, or return why it is rejected. The acceptor's thread."""
+        if self._node is not None and self._node.is_replaced:
+            self._rejection_log.record(host, port, "another server has taken its place")
+            return cluster_replies.SERVER_REPLACED
         admitted = self._admission.admit(host, port, self._record_eviction)
         if isinstance(admitted, Rejection):
             self._rejection_log.record(host, port, admitted.reason)

@@ -72,8 +72,12 @@ class LogWriter:
         tuning: Tuning,
         local_sessions: Callable[[], list[tuple[int, requests.RestoreSession]]],
         connect: Callable[[str], RedisConnection],
+        on_replaced: Callable[[], None],
     ) -> None:
-        """Connect to nothing yet. `connect(role)`: return a connection. See `LogReader` as well."""
+        """Connect to nothing yet. `connect(role)`: return a connection. See `LogReader` as well.
+
+        `on_replaced()`: see `RedisBackplane`.
+        """
         self._node = node
         self._outgoing = outgoing
         self._reader = reader
@@ -94,7 +98,7 @@ class LogWriter:
         self.leases = 0
         """Servers that take part, at the last renewal."""
         self.is_replaced = False
-        self.on_replaced: Callable[[], None] = lambda: None
+        self._on_replaced = on_replaced
         self._questions: deque[PlaceQuestion] = deque()
 
     @property
@@ -160,7 +164,7 @@ class LogWriter:
                 self.is_replaced = True
                 self._link.writer.failed(error)
                 self._events.node_replaced()
-                self.on_replaced()
+                self._on_replaced()
                 self._stopping.wait()
                 break
             except Exception as error:

@@ -46,6 +46,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
         batch: Callable[[], AbstractContextManager[object]] = nullcontext,
         accounts: Callable[[], Mapping[str, requests.AccountRecord]] = dict,
         is_gone: Callable[[values.ReceiverT], bool] = lambda receiver: False,
+        on_replaced: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Connect to nothing yet.
@@ -53,8 +54,9 @@ class RedisBackplane(Generic[values.ReceiverT]):
         `name`: of this server, the same after a restart. `batch()`: entries are applied within it,
         many at a time; on exit it sends what they caused. `accounts()`: all accounts of the
         replicated state, for a Redis that has lost them. `is_gone(receiver)`: its client can
-        receive nothing more, so no thread waits for it. `clock`: of this machine, in seconds since
-        the epoch, only to compare it with the one of Redis.
+        receive nothing more, so no thread waits for it. `on_replaced()`: called once, by the
+        writer's thread, when `is_replaced` has become true. `clock`: of this machine, in seconds
+        since the epoch, only to compare it with the one of Redis.
         """
         self._settings = settings
         self._name = name
@@ -62,8 +64,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
         self._tuning = tuning
         self._is_gone = is_gone
         self._clock = clock
-        self.on_replaced: Callable[[], None] = lambda: None
-        """Called once, by the writer's thread, when `is_replaced` becomes true."""
+        self._on_replaced = on_replaced
         self._node = ""
         self._is_stopping = False
         self._outgoing = Outgoing(tuning)
@@ -106,8 +107,8 @@ class RedisBackplane(Generic[values.ReceiverT]):
             self._tuning,
             replica.local_sessions,
             self._connect,
+            self._on_replaced,
         )
-        writer.on_replaced = self.on_replaced
         writer.start()
         self._writer = writer
         self._reader.start()

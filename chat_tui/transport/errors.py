@@ -8,6 +8,7 @@ from typing import Final
 from chat_server.wire import (
     ErrorReply,
     PlaintextPeerError,
+    cluster_replies,
     operator_replies,
     parse_server_line,
     replies,
@@ -32,7 +33,9 @@ _OLD_PROTOCOL: Final = frozenset(
 PLAINTEXT_HINT: Final = "; --plaintext connects without encryption"
 """What to do if the server does not encrypt. Appended to an error."""
 
-_PRE_TLS_REJECTIONS: Final = frozenset({replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS})
+_PRE_TLS_REJECTIONS: Final = frozenset(
+    {replies.SERVER_FULL, replies.TOO_MANY_CONNECTIONS, cluster_replies.SERVER_REPLACED}
+)
 """Whole lines that a server sends in plain text instead of a TLS handshake."""
 
 

@@ -379,6 +379,14 @@ def test_server_is_unhealthy_and_ends_its_clients_as_soon_as_another_has_its_nam
     assert local(newer, 0).running.server.health_problem() is None
     lines = list(iter(alice.read_line, None))  # the connection ends, so that the client moves on
     assert not [line for line in lines if "shutting down" in str(line)]
+    bob = cluster.connect(cluster.nodes[0].port)
+    bob.expect("[ERROR] Another server has taken the place of this one; connect again")
+    assert bob.read_line() is None
+    until(
+        lambda: "another server has taken its place" in cluster.nodes[0].log,
+        "the rejection is logged",
+    )
+    assert newer.log_in(0, "bob").request("/who") == "[SERVER] In room 'lobby': bob"
 
 
 @pytest.mark.parametrize("is_silent", [False, True])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from chat_server.wire import operator_replies, replies
+from chat_server.wire import cluster_replies, operator_replies, replies
 from chat_tui.events import KeyChanged
 from chat_tui.sanitize import safe_text
 from chat_tui.session import trust_text
@@ -32,6 +32,9 @@ _SIGN_IN_FAILURES: Final = {
         "minutes, then press Enter."
     ),
     replies.SERVER_FULL: "The server is full. Press Enter later to try again.",
+    cluster_replies.SERVER_REPLACED: (
+        "Another server has taken the place of this one. Press Enter to connect to it."
+    ),
     replies.SHUTTING_DOWN: "The server is shutting down. Press Enter once it is back.",
 }
 

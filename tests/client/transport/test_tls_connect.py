@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.wire import operator_replies, replies
+from chat_server.wire import cluster_replies, operator_replies, replies
 from chat_tui.events import (
     ConnectionState,
     KeyUnknown,
@@ -257,6 +257,7 @@ def test_local_server_with_pinned_key_is_never_downgraded_to_plaintext(
     [
         (f"[ERROR] {replies.SERVER_FULL}", replies.SERVER_FULL),
         (f"[ERROR] {replies.TOO_MANY_CONNECTIONS}", replies.TOO_MANY_CONNECTIONS),
+        (f"[ERROR] {cluster_replies.SERVER_REPLACED}", cluster_replies.SERVER_REPLACED),
         (
             f"[ERROR] {operator_replies.banned(operator_replies.BANNED_ADDRESS, 90)}",
             operator_replies.banned(operator_replies.BANNED_ADDRESS, 90),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat_server.wire import operator_replies, replies
+from chat_server.wire import cluster_replies, operator_replies, replies
 from chat_tui.ui.screens.wording import format_duration, sign_in_failure, sign_out_message
 
 
@@ -59,6 +59,7 @@ def test_sign_out_message_explains_why_session_ended(reason: str, text: str) -> 
             "You can try again in 24 hours",
         ),
         (replies.TOO_MANY_CONNECTIONS, "Close another window or wait a few minutes"),
+        (cluster_replies.SERVER_REPLACED, "Press Enter to connect to it"),
         (replies.too_many_failures(40), "too many wrong passwords from your address"),
     ],
 )
