@@ -75,9 +75,23 @@ class RedisConnection:
     def pipeline(self, commands: Iterable[Sequence[str | bytes | int]]) -> list[Any]:
         """Run commands in one round trip. Return the replies; one that failed is an exception."""
         given = list(commands)
+        self.send(given)
+        return self.receive(len(given))
+
+    def send(self, commands: Iterable[Sequence[str | bytes | int]]) -> None:
+        """Send commands, whose replies have to be read before any other method is called.
+
+        TRAP: redis-py would silently connect again, perhaps to a replica, if it was closed.
+        """
         try:
-            self._send(given)
-            return [self._reply() for _ in given]
+            self._send(commands)
+        except (RedisError, OSError) as error:
+            raise self._problem(error) from error
+
+    def receive(self, count: int) -> list[Any]:
+        """Return the replies to so many commands; one that failed is an exception."""
+        try:
+            return [self._reply() for _ in range(count)]
         except (RedisError, OSError) as error:
             raise self._problem(error) from error
 

@@ -24,7 +24,8 @@ from chat_server.backplane.entry_codec import FORM, encode, wrong_form
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnreachableError
 from chat_server.backplane.log_reader import LogReader
-from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.backplane.outgoing import Outgoing
+from chat_server.backplane.pending import Pending
 from chat_server.config import Tuning
 from chat_server.core import requests
 
@@ -273,22 +274,45 @@ class LogWriter:
 
     def _serve(self, connection: RedisConnection) -> None:
         """Send and renew until the server stops."""
+
+        def send(pending: Pending) -> bool:
+            try:
+                connection.send([_append_call(self._node, pending)])
+            except BackplaneError:
+                return False
+            return True
+
         while not self._stopping.is_set():
             wait = self._next_beat - time.monotonic()
-            if wait <= 0 or self._link.writer.must_answer:
+            is_beat_due = wait <= 0 or self._link.writer.must_answer
+            if not is_beat_due:
+                self._outgoing.wait_for_work(wait, send)
+            self._read_replies(connection)  # before this thread asks anything else
+            if is_beat_due:
                 self._beat(connection)
-                continue
-            if batch := self._outgoing.take(wait):
-                self._send(connection, batch)
             self._answer_questions(connection)
-        while not self.is_time_up() and (batch := self._outgoing.take(0.0)):
-            self._send(connection, batch)
+            self._send(connection)
+        self._read_replies(connection)
+        while not self.is_time_up() and self._send(connection):
+            self._read_replies(connection)
         self._reader.stop()  # it notices by the last entry
         connection.run(scripts.LEAVE, self._node)
 
-    def _send(self, connection: RedisConnection, batch: Sequence[Pending]) -> None:
+    def _send(self, connection: RedisConnection) -> bool:
+        """Send what is next, and return whether there was anything."""
+        batch = self._outgoing.take()
+        if batch:
+            self._link.writer.asks()
+            connection.send([_append_call(self._node, pending) for pending in batch])
+        return bool(batch)
+
+    def _read_replies(self, connection: RedisConnection) -> None:
+        """Read the replies to all that is in flight, by this thread or by those of clients."""
+        batch = self._outgoing.in_flight
+        if not batch:
+            return
         self._link.writer.asks()
-        replies = connection.pipeline([_append_call(self._node, pending) for pending in batch])
+        replies = connection.receive(len(batch))
         outcomes: list[tuple[Pending, int]] = []
         try:
             # TRAP: it may load the script, so not while the lock of `Outgoing` is held.

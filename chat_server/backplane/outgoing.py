@@ -6,6 +6,11 @@ after the number that Redis knows can be sent again, and nothing else.
 
 One lock guards all of it. Clients' threads add; the writer takes, and is told the replies; the
 reader completes what it has applied.
+
+While requests come often, the thread of a client sends its own request if the connection is free,
+and the writer reads the replies later, many at a time. So a message wakes no other thread of this
+server until the reader has it. For one message in flight to 4 receivers, that takes 10 % off the
+CPU time of two servers and Redis.
 """
 
 from __future__ import annotations
@@ -13,77 +18,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from chat_server.backplane.entry_codec import Encoded, encode
+from chat_server.backplane.pending import AnySession, Pending
 from chat_server.config import Tuning
 from chat_server.core import Session, requests
-
-_OVERHEAD: Final = 256
-"""Bytes that a request costs in memory in addition to its data, about."""
 
 _MAX_BATCH: Final = 256
 """Most entries of one pipeline: 5 ms of Redis."""
 
-AnySession = Session[Any]
+_REPLY_SECONDS: Final = 0.05
+"""For how long replies may wait until the writer reads them."""
 
+_MAX_DIRECT: Final = 16
+"""Most requests whose replies wait. The next one is for the writer, which reads those first."""
 
-class Pending:
-    """A request of this server on its way through the log. Guarded by the lock of `Outgoing`."""
+_MAX_DIRECT_BYTES: Final = 32 * 1024
+"""Most bytes on the way to Redis. They fit in the buffers of the sockets, so a client's thread that
+sends does not wait for Redis."""
 
-    __slots__ = (
-        "account",
-        "acknowledged_at",
-        "done",
-        "encoded",
-        "first_stamp",
-        "generation",
-        "is_abandoned",
-        "is_complete",
-        "is_fenced",
-        "is_withdrawn",
-        "number",
-        "request",
-        "result",
-        "room",
-        "session",
-        "size",
-        "stamp",
-        "user",
-    )
-
-    def __init__(self, request: requests.Request, session: AnySession | None, user: str) -> None:
-        """Encode the request, which takes no lock. `user`: that of the session, or who logs in."""
-        self.request: requests.Request | None = request
-        """None once it is applied: only the encoded form may be sent again."""
-        self.encoded: Encoded = encode(request)
-        self.session = session
-        self.user = user
-        self.generation = 0 if session is None else session.generation
-        self.size = len(self.encoded.data) + _OVERHEAD
-        self.account: tuple[str, str, str, str] = ("", "", "", "")
-        """For a change of an account: name, expected and new account in JSON, and old name."""
-        self.number = 0
-        """0: it waits and may be withdrawn."""
-        self.stamp = 0
-        """The stamp that the log gave it. 0: not known yet."""
-        self.first_stamp = 0
-        """The stamp that it had before the log lost it."""
-        self.room = ""
-        """The room of a message, once it is applied."""
-        self.acknowledged_at = 0.0
-        """When the log took it. 0: not yet, or the log has lost it."""
-        self.is_fenced = False
-        """The log has used up its number and refused it. It never happens, also if sent again."""
-        self.is_withdrawn = False
-        self.is_abandoned = False
-        """The client's thread does not wait any more."""
-        self.is_complete = False
-        self.result: Any = None
-        self.done: threading.Event | None = None
-        """Set when it is complete, if a thread waits for that."""
+Send: TypeAlias = Callable[[Pending], bool]
+"""Sends a numbered request. Returns whether the connection still works. Does not raise."""
 
 
 class _Client:
@@ -104,8 +61,16 @@ class Outgoing:
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
         self._space = threading.Condition(self._lock)
+        self._direct_end = threading.Condition(self._lock)
         self._waiting: deque[Pending] = deque()
         self._sent: deque[Pending] = deque()
+        self._in_flight = 0
+        """How many of them, from the oldest, Redis has to answer. It never got the others, or has
+        refused them for now."""
+        self._send: Send | None = None
+        """Not None while the writer waits for work: a client's thread may send."""
+        self._is_sending = False
+        """A client's thread uses the connection of the writer."""
         self._ring: deque[Pending] = deque()
         self._ring_size = 0
         self._size = 0
@@ -120,6 +85,8 @@ class Outgoing:
         """Numbers whose replies were lost, and the stamp after which all up to it are decided."""
         self._last_number = 0
         self._wakes = False
+        self._is_busy = False
+        """Something was sent since the writer last waited."""
         self.is_closed = False
         """Nothing is added any more, and no thread waits."""
         self.written = 0
@@ -130,12 +97,17 @@ class Outgoing:
     # Clients' threads
 
     def add(self, pending: Pending) -> None:
-        """Append a request to the queue. Does not wait."""
+        """Append a request to the queue, or send it. Does not wait."""
         with self._lock:
-            self._add(pending)
+            send = self._add_or_claim(pending)
+        if send is not None:
+            self._send_claimed(pending, send)
 
     def add_if_space(self, pending: Pending, timeout: float) -> bool:
-        """Append messages to the queue. Return False if there was no space within `timeout`."""
+        """Append messages to the queue, or send them.
+
+        Return False if there was no space within `timeout`.
+        """
         with self._lock:
             if not self._has_space(pending) and not self.is_closed:
                 if pending.session is not None:
@@ -145,8 +117,10 @@ class Outgoing:
                     return False
             if pending.session is not None:
                 self._blocked.pop(pending.session, None)
-            self._add(pending)
-            return True
+            send = self._add_or_claim(pending)
+        if send is not None:
+            self._send_claimed(pending, send)
+        return True
 
     def withdraw_blocked(self, session: AnySession) -> None:
         """Forget what waits for space: its session has ended."""
@@ -185,6 +159,8 @@ class Outgoing:
         """Wait until the log has taken all that is here now. Return False after `timeout` s."""
         deadline = time.monotonic() + timeout
         with self._lock:
+            self._wakes = True  # the writer reads the replies now
+            self._work.notify_all()
             here = deque((*self._sent, *self._waiting, *self._blocked.values()))
             while here:
                 if here[0].acknowledged_at or here[0].is_complete:
@@ -204,7 +180,7 @@ class Outgoing:
             self.is_closed = True
             unsent: dict[AnySession, int] = {}
             for pending in (*self._waiting, *self._sent, *self._blocked.values()):
-                if pending.session is not None and (count := _messages(pending)):
+                if pending.session is not None and (count := pending.messages()):
                     unsent[pending.session] = unsent.get(pending.session, 0) + count
             for pending in (*self._waiting, *self._unapplied.values()):
                 if not pending.is_complete:
@@ -217,24 +193,44 @@ class Outgoing:
 
     # The writer
 
-    def take(self, timeout: float) -> list[Pending]:
-        """Return what is to be sent next, numbered. Wait for it at most `timeout` seconds."""
+    def wait_for_work(self, timeout: float, send: Send) -> None:
+        """Wait until there is something to send or to read, at most `timeout` seconds.
+
+        Meanwhile a client's thread may call `send`. Only if requests come often: replies have to be
+        read, and a timer for them costs as much as to wake the writer for a request.
+        """
         with self._lock:
+            if self._is_busy or self._in_flight:
+                self._send = send
+                timeout = min(timeout, _REPLY_SECONDS)
+            if not self._has_work():
+                self._work.wait(timeout)
+            self._send = None
+            while self._is_sending:
+                self._direct_end.wait()
+            self._wakes = False
+            self._is_busy = bool(self._sent or self._waiting)
+
+    def take(self) -> list[Pending]:
+        """Return what is to be sent next, numbered. Only if nothing is in flight."""
+        with self._lock:
+            assert not self._in_flight
             if self.is_closed:
                 return []
             if not self._sent:
-                if not self._waiting and not self._wakes:
-                    self._work.wait(timeout)
-                self._wakes = False
                 while self._waiting and len(self._sent) < _MAX_BATCH:
                     pending = self._waiting.popleft()
-                    if pending.is_withdrawn:
-                        continue
-                    self._last_number += 1
-                    pending.number = self._last_number
-                    self._unapplied[pending.number] = pending
-                    self._sent.append(pending)
-            return list(islice(self._sent, _MAX_BATCH))
+                    if not pending.is_withdrawn:
+                        self._number(pending)
+            batch = list(islice(self._sent, _MAX_BATCH))
+            self._in_flight = len(batch)
+            return batch
+
+    @property
+    def in_flight(self) -> list[Pending]:
+        """The requests whose replies are to be read, in their order."""
+        with self._lock:
+            return list(islice(self._sent, self._in_flight))
 
     def wake(self) -> None:
         """Let `take` return at once."""
@@ -245,10 +241,12 @@ class Outgoing:
     def acknowledge(self, outcomes: Iterable[tuple[Pending, int]]) -> None:
         """Note that the log has taken the oldest sent requests, each with its stamp.
 
-        Stamp 0: the log refused it. -1: it was taken earlier, and the reply was lost.
+        Stamp 0: the log refused it. -1: it was taken earlier, and the reply was lost. Nothing is in
+        flight any more: the rest has to be sent again.
         """
         now = time.monotonic()
         with self._lock:
+            self._in_flight = 0
             for pending, stamp in outcomes:
                 assert self._sent[0] is pending
                 self._to_ring(self._sent.popleft(), now)
@@ -285,6 +283,7 @@ class Outgoing:
         """
         now = time.monotonic()
         with self._lock:
+            self._in_flight = 0
             while self._sent and self._sent[0].number <= known:
                 self._to_ring(self._sent.popleft(), now)
             # TRAP: numbers above it that Redis had known are lost again, so they are not decided.
@@ -347,7 +346,49 @@ class Outgoing:
         with self._lock:
             return len(self._waiting) + len(self._sent), self._size
 
+    def _send_claimed(self, pending: Pending, send: Send) -> None:
+        """Send a request that has its number, in the thread of its client."""
+        works = send(pending)
+        with self._lock:
+            self._is_sending = False
+            self._direct_end.notify_all()
+            if not works:  # the writer finds the error when it reads the reply
+                self._send = None
+                self._wakes = True
+                self._work.notify()
+
     # The caller holds the lock.
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting) or self._wakes or len(self._sent) > self._in_flight
+
+    def _add_or_claim(self, pending: Pending) -> Send | None:
+        """Append a request to the queue, or return how to send it after the lock is released.
+
+        The latter only if nothing is overtaken: the queue is empty and the connection free.
+        """
+        send = self._send
+        if (
+            send is None
+            or self._is_sending
+            or self._has_work()
+            or self._in_flight >= _MAX_DIRECT
+            or self._size + pending.size > _MAX_DIRECT_BYTES
+            or self.is_closed
+        ):
+            self._add(pending)
+            return None
+        self._is_sending = True
+        self._count(pending)
+        self._number(pending)
+        self._in_flight += 1
+        return send
+
+    def _number(self, pending: Pending) -> None:
+        self._last_number += 1
+        pending.number = self._last_number
+        self._unapplied[pending.number] = pending
+        self._sent.append(pending)
 
     def _add(self, pending: Pending) -> None:
         if self.is_closed:
@@ -356,6 +397,10 @@ class Outgoing:
                 pending.done.set()
             return
         self._waiting.append(pending)
+        self._count(pending)
+        self._work.notify()
+
+    def _count(self, pending: Pending) -> None:
         self._size += pending.size
         if pending.session is not None:
             client = self._clients.get(pending.session)
@@ -363,7 +408,6 @@ class Outgoing:
                 client = self._clients[pending.session] = _Client()
             client.count += 1
             client.size += pending.size
-        self._work.notify()
 
     def _has_space(self, pending: Pending) -> bool:
         # A run larger than the bound passes alone.
@@ -411,13 +455,3 @@ class Outgoing:
             ring[0].acknowledged_at < oldest or self._ring_size > self._tuning.redis_ring_bytes
         ):
             self._ring_size -= ring.popleft().size
-
-
-def _messages(pending: Pending) -> int:
-    """Return how many messages a request holds that is not applied yet."""
-    match pending.request:
-        case requests.Publish():
-            return len(pending.request.texts)
-        case requests.SendPrivate():
-            return 1
-    return 0

@@ -2,8 +2,9 @@
 
     client threads -> Outgoing -> LogWriter -> Redis stream -> LogReader -> Replica (the hub)
 
-The writer and the reader are one thread each, with a connection each. A client's thread only
-appends to `Outgoing` and, for a command, waits until the reader has applied its entry.
+The writer and the reader are one thread each, with a connection each. A client's thread appends to
+`Outgoing`, which may send the entry at once, and, for a command, waits until the reader has applied
+it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents, LogMeasures
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.log_writer import LogWriter
-from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.backplane.outgoing import Outgoing
+from chat_server.backplane.pending import Pending
 from chat_server.backplane.redis_checks import clock_problems, setting_problems
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.config import Tuning

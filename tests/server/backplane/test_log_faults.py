@@ -447,6 +447,7 @@ def test_failover_that_loses_more_than_is_kept_ends_in_one_state(
         a.say(alice, "lost")
         b.until_emitted(1)
         a.until_emitted(1)
+        until(lambda: a.backplane.measure().entries_written == 2)  # so it is not kept
         proxy.target = replica.port
         proxy.cut()
         a.say(alice, "later")

@@ -19,7 +19,8 @@ from chat_server.backplane import (
 from chat_server.backplane.entry_codec import decode
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, RedisUnreachableError
-from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.backplane.outgoing import Outgoing
+from chat_server.backplane.pending import Pending
 from chat_server.core import requests
 from tests.support.log_node import QUICK, LogNode, NotedEvents, running
 from tests.support.redis_proxy import RedisProxy
@@ -224,7 +225,7 @@ def test_number_that_is_lost_again_is_not_given_up() -> None:
     outgoing = Outgoing(QUICK)
     pending = Pending(requests.Join("dev"), None, "")
     outgoing.add(pending)
-    assert outgoing.take(0) == [pending]
+    assert outgoing.take() == [pending]
     outgoing.resume_after(1, 100)  # the reply was lost, and Redis knows the entry
     outgoing.resume_after(0, 50)  # a failover lost it before it was read
     outgoing.complete((), 120)  # the entries of others have come so far

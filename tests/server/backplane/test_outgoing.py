@@ -3,13 +3,72 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
-from chat_server.backplane.outgoing import Outgoing, Pending
+from chat_server.backplane.outgoing import Outgoing
+from chat_server.backplane.pending import Pending
+from chat_server.config import Tuning
 from chat_server.core import Session, requests
 from chat_server.core.rooms import Room
 from tests.support.log_node import QUICK
-from tests.support.wait_until import until
+from tests.support.wait_until import WAIT_TIMEOUT, until
+
+CLIENTS = 4
+EACH = 100
+
+
+class Wire:
+    """A connection that may break, and the writer that uses it in turn with clients' threads."""
+
+    def __init__(self) -> None:
+        self.outgoing = Outgoing(Tuning())
+        self.numbers: list[int] = []
+        """What Redis has got, in its order."""
+        self.senders: set[str] = set()
+        self.is_broken = False
+        self.breaks_at = 0
+
+    def send(self, pending: Pending) -> bool:
+        """Send in the thread of a client."""
+        self.senders.add(threading.current_thread().name)
+        if len(self.numbers) >= self.breaks_at > 0:
+            self.breaks_at, self.is_broken = 0, True
+            return False
+        self.numbers.append(pending.number)
+        return True
+
+    def write(self, count: int) -> None:
+        """Do the work of the writer until Redis has got so many requests and has answered."""
+        outgoing = self.outgoing
+        deadline = time.monotonic() + WAIT_TIMEOUT
+        while outgoing.acknowledged < count:
+            assert time.monotonic() < deadline, self.numbers
+            outgoing.wait_for_work(WAIT_TIMEOUT, self.send)
+            if self.is_broken:
+                self.is_broken = False
+                outgoing.resume_after(len(self.numbers), 0)
+            else:
+                outgoing.acknowledge([(each, each.number) for each in outgoing.in_flight])
+            self.numbers += [each.number for each in outgoing.take()]
+
+
+def add(outgoing: Outgoing) -> None:
+    for _ in range(EACH):
+        outgoing.add(Pending(requests.Join("dev"), None, ""))
+        time.sleep(0.0005)  # the pace of a client
+
+
+def run(wire: Wire) -> None:
+    clients = [
+        threading.Thread(target=add, args=(wire.outgoing,), name=f"client {number}")
+        for number in range(CLIENTS)
+    ]
+    for each in clients:
+        each.start()
+    wire.write(CLIENTS * EACH)
+    for each in clients:
+        each.join()
 
 
 def session_of(user: str) -> Session[str]:
@@ -26,7 +85,7 @@ def test_close_counts_all_messages_that_the_log_has_not_taken() -> None:
     taken, sent = said(alice, "taken"), said(alice, "sent", "sent")
     for each in (taken, sent):
         outgoing.add(each)
-    outgoing.take(0)
+    outgoing.take()
     outgoing.acknowledge([(taken, 1)])
     outgoing.add(said(alice, "waits"))
     outgoing.add(Pending(requests.SendPrivate("alice", "waits"), bob, "bob"))
@@ -34,7 +93,7 @@ def test_close_counts_all_messages_that_the_log_has_not_taken() -> None:
     assert not outgoing.add_if_space(said(alice, "x" * 1000), 0)  # its thread tries it again
     assert outgoing.close() == {alice: 4, bob: 1}
     assert outgoing.close() == {}
-    assert outgoing.take(0) == []
+    assert outgoing.take() == []
 
 
 def test_wait_until_taken_ends_with_the_last_reply() -> None:
@@ -44,7 +103,7 @@ def test_wait_until_taken_ends_with_the_last_reply() -> None:
     first, second = said(alice, "one"), said(alice, "two")
     for each in (first, second):
         outgoing.add(each)
-    assert outgoing.take(0) == [first, second]
+    assert outgoing.take() == [first, second]
     outgoing.acknowledge([(first, 1)])
     assert not outgoing.wait_until_taken(0.01)
     results: list[bool] = []
@@ -56,3 +115,19 @@ def test_wait_until_taken_ends_with_the_last_reply() -> None:
     assert results == [True]
     outgoing.resume_after(1, 1)  # the log has lost the second one
     assert not outgoing.wait_until_taken(0)
+
+
+def test_requests_keep_their_order_whichever_thread_sends_them() -> None:
+    wire = Wire()
+    run(wire)
+    assert wire.numbers == list(range(1, CLIENTS * EACH + 1))
+    assert wire.senders  # at least one client has sent by itself
+    assert wire.outgoing.written == CLIENTS * EACH
+
+
+def test_request_that_a_client_could_not_send_is_sent_by_the_writer() -> None:
+    wire = Wire()
+    wire.breaks_at = 100
+    run(wire)
+    assert not wire.breaks_at
+    assert wire.numbers == list(range(1, CLIENTS * EACH + 1))

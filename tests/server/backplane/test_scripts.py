@@ -11,7 +11,7 @@ from chat_server.backplane import parse_redis_url, scripts
 from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.entry_codec import FORM
 from chat_server.backplane.log_writer import _append_call
-from chat_server.backplane.outgoing import Pending
+from chat_server.backplane.pending import Pending
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.core import requests
 from tests.support.redis_server import RedisServer
