@@ -360,8 +360,8 @@ class Config:
     """How far back a user may read."""
 
     redis: str | None = None
-    """URL of the Redis that several servers share, without a password: `redis://`, `rediss://` or
-    `redis+sentinel://`. None: this server is the only one."""
+    """URL of the Redis that several servers share, without a password: `redis://`, `rediss://`,
+    `unix://` or `redis+sentinel://`. None: this server is the only one."""
 
     redis_password_file: Path | None = None
     """File with the password for Redis. None: the environment variable, or no password."""

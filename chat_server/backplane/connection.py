@@ -8,44 +8,32 @@ has its own connection, and after any error it makes another one.
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import hiredis
 import redis
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    NoPermissionError,
     NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
     RedisError,
     ResponseError,
 )
 from redis.retry import Retry
 
+from chat_server.backplane.connection_errors import Peer
 from chat_server.backplane.log_events import BackplaneError, RedisUnreachableError
 from chat_server.backplane.redis_settings import (
-    PASSWORD_VARIABLE,
     RedisSettings,
     RedisSettingsError,
 )
 from chat_server.backplane.scripts import KEYS, Script
 from chat_server.escape import one_line
 
-_MAY_PASS: Final = (
-    ReadOnlyError,
-    redis.TimeoutError,
-    redis.ConnectionError,
-    OSError,
-    UnicodeError,  # of a host or a password
-)
-"""Errors of Redis that may pass without an operator, unless they are errors of the login."""
+_Address: TypeAlias = tuple[str, int] | str
+"""Host and port, or the path of a Unix socket."""
 
 _NO_RETRY: Final = Retry(NoBackoff(), 0)
 
@@ -59,10 +47,10 @@ class RedisConnection:
     After an error of the connection itself it is closed, and only another one helps.
     """
 
-    def __init__(self, connection: Any, where: str) -> None:
+    def __init__(self, connection: Any, peer: Peer) -> None:
         """Use `connect` instead."""
         self._connection = connection  # of redis-py, whose methods have no types
-        self._where = where
+        self._peer = peer
 
     def command(self, *arguments: str | bytes | int) -> Any:
         """Run a command. Return the reply: bytes, integers, None and lists of these."""
@@ -70,7 +58,7 @@ class RedisConnection:
             self._send([arguments])
             return self._connection.read_response()
         except (RedisError, OSError) as error:
-            raise self._problem(error) from error
+            raise self._peer.problem(error) from error
 
     def pipeline(self, commands: Iterable[Sequence[str | bytes | int]]) -> list[Any]:
         """Run commands in one round trip. Return the replies; one that failed is an exception."""
@@ -86,14 +74,14 @@ class RedisConnection:
         try:
             self._send(commands)
         except (RedisError, OSError) as error:
-            raise self._problem(error) from error
+            raise self._peer.problem(error) from error
 
     def receive(self, count: int) -> list[Any]:
         """Return the replies to so many commands; one that failed is an exception."""
         try:
             return [self._reply() for _ in range(count)]
         except (RedisError, OSError) as error:
-            raise self._problem(error) from error
+            raise self._peer.problem(error) from error
 
     def run(self, script: Script, *arguments: str | bytes | int) -> Any:
         """Run a script, which Redis may have forgotten."""
@@ -112,7 +100,7 @@ class RedisConnection:
         """Raise the first reply that is an exception."""
         for reply in replies:
             if isinstance(reply, RedisError):
-                raise self._problem(reply) from reply
+                raise self._peer.problem(reply) from reply
 
     def close(self) -> None:
         """Close it. Never fails."""
@@ -137,9 +125,6 @@ class RedisConnection:
             return self._connection.read_response()
         except ResponseError as error:
             return error
-
-    def _problem(self, error: Exception) -> BackplaneError:
-        return _problem(error, self._where)
 
 
 def script_call(script: Script, *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:
@@ -168,22 +153,28 @@ def connect(
         password = settings.password()
     except RedisSettingsError as error:
         raise BackplaneError(str(error)) from error
-    address = url.addresses[0]
+    address: _Address = url.path or url.addresses[0]
+    peer = Peer(f"Redis at {_shown(address)}", is_encrypted=url.is_encrypted)
     if url.service:
         address = _find_master(settings, timeout, password, gives_up)
+        peer = Peer(
+            f"Redis at {_shown(address)}",
+            is_encrypted=url.is_encrypted,
+            named_by="the Sentinels",
+        )
     login = {
         "db": url.database,
         "username": url.user or None,
         "password": password,
         "client_name": name,
     }
-    connection = _open(settings, address, timeout, **login)
+    connection = _open(settings, address, peer, timeout, **login)
     try:
         # After every connect: a client stays connected to a master that was demoted meanwhile.
         role = connection.command("ROLE")
         if role[0] != b"master":
             raise RedisUnreachableError(
-                f"Redis at {_shown(address)} is a replica; name the master, or the Sentinels with"
+                f"{peer.shown} is a replica; name the master, or the Sentinels with"
                 " redis+sentinel://HOST,HOST/NAME"
             )
     except BaseException:
@@ -222,8 +213,10 @@ def _ask_sentinel(
     A Sentinel that needs a password is given that of Redis. One that needs none rejects any.
     """
     login: dict[str, str] = {}
+    shown = f"the Sentinel at {_shown(address)}"
+    peer = Peer(shown, is_encrypted=settings.url.is_encrypted)
     while True:
-        sentinel = _open(settings, address, timeout, **login)
+        sentinel = _open(settings, address, peer, timeout, **login)
         try:
             return sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", settings.url.service)
         except BackplaneError as error:
@@ -235,11 +228,9 @@ def _ask_sentinel(
 
 
 def _open(
-    settings: RedisSettings, address: tuple[str, int], timeout: float, **login: Any
+    settings: RedisSettings, address: _Address, peer: Peer, timeout: float, **login: Any
 ) -> RedisConnection:
     options: dict[str, Any] = {
-        "host": address[0],
-        "port": address[1],
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "socket_read_size": 65536,
@@ -247,8 +238,12 @@ def _open(
         "protocol": 2,
         **login,
     }
-    where = _shown(address)
     make: Any = redis.Connection
+    if isinstance(address, str):
+        make = redis.UnixDomainSocketConnection
+        options["path"] = address
+    else:
+        options["host"], options["port"] = address
     if settings.url.is_encrypted:
         make = redis.SSLConnection
         options["ssl_ca_certs"] = None if settings.ca is None else str(settings.ca)
@@ -257,54 +252,12 @@ def _open(
         connection.connect()
     except (RedisError, OSError, UnicodeError) as error:  # the last: of a host or a password
         connection.disconnect()
-        raise _problem(error, where) from error
-    return RedisConnection(connection, where)
+        raise peer.problem(error, is_connected=False) from error
+    return RedisConnection(connection, peer)
 
 
-def _shown(address: tuple[str, int]) -> str:
+def _shown(address: _Address) -> str:
+    if isinstance(address, str):
+        return one_line(address)
     host, port = address
     return one_line(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-
-
-def _problem(error: Exception, where: str) -> BackplaneError:
-    """Return the error with one line: what failed, why, and what to do."""
-    text = _refusal(error, where)
-    if text is not None:
-        return BackplaneError(text)
-    if isinstance(error, ReadOnlyError):
-        why = "is a replica now"
-    elif isinstance(error, BusyLoadingError):
-        why = "is loading its data"
-    elif isinstance(error, redis.TimeoutError):
-        why = "does not answer in time"
-    else:
-        why = f"cannot be reached: {one_line(str(error)).rstrip('.')}"
-    return RedisUnreachableError(f"Redis at {where} {why}")
-
-
-def _refusal(error: Exception, where: str) -> str | None:
-    """Return one line on an error that only an operator can end. None: this one may pass."""
-    text = one_line(str(error)).rstrip(".")
-    cause = error if isinstance(error, ssl.SSLError) else error.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            f"the certificate of Redis at {where} is not trusted: {cause.verify_message}; name the"
-            " certificates that signed it with `--redis-ca`"
-        )
-    # TRAP: an error of the login is a ConnectionError for redis-py. So these come first.
-    if isinstance(error, AuthenticationError | AuthorizationError):
-        if "NOAUTH" in text or "required" in text:
-            why = "needs a password; give it"
-        else:
-            why = "rejects the user or the password; correct it"
-        return f"Redis at {where} {why} with `--redis-password-file` or {PASSWORD_VARIABLE}"
-    if isinstance(error, NoPermissionError):
-        return (
-            f"Redis at {where} does not permit a command: {text}; allow it to the user, see"
-            " docs/operating.md"
-        )
-    if isinstance(error, OutOfMemoryError):
-        return f"Redis at {where} is out of memory; raise its maxmemory. Messages wait until then"
-    if isinstance(error, _MAY_PASS):
-        return None
-    return f"Redis at {where} reports an error: {text}"

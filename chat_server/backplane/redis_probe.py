@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chat_server.backplane.connection import RedisConnection, connect
+from chat_server.backplane.connection_errors import NO_REPLICAS
 from chat_server.backplane.entry_codec import FORM, EntryError, account_from_json
 from chat_server.backplane.log_events import BackplaneError
 from chat_server.backplane.redis_checks import clock_problems, setting_problems
@@ -36,6 +37,8 @@ if try('DEL', key) then
   try('HGET', key, 'a')
   try('HGETALL', key)
   try('HKEYS', key)
+  try('HLEN', key)
+  try('HSETNX', key, 'a', '1')
   try('HINCRBY', key, 'a', '1')
   try('HDEL', key, 'a')
   redis.pcall('DEL', key)
@@ -121,10 +124,7 @@ def _missing_rights(connection: RedisConnection) -> list[str]:
 def _describe(problem: str) -> str:
     """Return what is wrong, and what to do about it. `problem`: the command and the error."""
     if "NOREPLICAS" in problem:
-        return (
-            "Redis accepts no entries, because too few replicas are connected; start the replica,"
-            " or set `min-replicas-to-write` to 0"
-        )
+        return f"Redis {NO_REPLICAS}"
     return f"Redis does not permit {problem}"
 
 

@@ -4,6 +4,7 @@
     rediss://...                                     TLS
     redis+sentinel://[USER@]HOST[:PORT],.../SERVICE[/DATABASE]    port 26379
     rediss+sentinel://...                            TLS to the Sentinels and to Redis
+    unix://[USER@]/PATH[?db=DATABASE]                a Unix socket
 
 A URL never holds a password: it is shown in logs, in errors and by `ps`.
 """
@@ -15,7 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from chat_server.escape import one_line, quoted
 from chat_server.files import NotRegularFileError, read_regular
@@ -29,9 +30,11 @@ _SENTINEL_PORT: Final = 26379
 _MAX_PASSWORD_BYTES: Final = 4096
 """Most bytes of a password file. A larger one is not a password file."""
 
-_SCHEMES: Final = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
+_SCHEMES: Final = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "unix")
 
-_EXAMPLE: Final = "redis://HOST:6379, rediss://HOST:6379 or redis+sentinel://HOST,HOST/NAME"
+_EXAMPLE: Final = (
+    "redis://HOST:6379, rediss://HOST:6379, redis+sentinel://HOST,HOST/NAME or unix:///PATH"
+)
 
 _HOST: Final = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:@/\[\]]+))(?::(?P<port>.*))?"
@@ -47,21 +50,26 @@ class RedisUrl:
     """A parsed URL."""
 
     addresses: tuple[tuple[str, int], ...]
-    """Host and port of Redis, or those of all Sentinels."""
+    """Host and port of Redis, or those of all Sentinels. Empty: see `path`."""
     is_encrypted: bool = False
     service: str = ""
     """The name of the master that the Sentinels watch. Empty: there are no Sentinels."""
     user: str = ""
     """The user of Redis. Empty: the default user."""
     database: int = 0
+    path: str = ""
+    """The path of the Unix socket of Redis. Empty: it is reached by TCP."""
 
     def __str__(self) -> str:
         """Return the URL for people."""
+        user = f"{quote(self.user)}@" if self.user else ""
+        if self.path:
+            database = f"?db={self.database}" if self.database else ""
+            return one_line(f"unix://{user}{quote(self.path)}{database}")
         scheme = f"redis{'s' if self.is_encrypted else ''}{'+sentinel' if self.service else ''}"
         hosts = ",".join(
             f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.addresses
         )
-        user = f"{self.user}@" if self.user else ""
         path = f"/{self.service}" if self.service else ""
         path += f"/{self.database}" if self.database else ""
         return one_line(f"{scheme}://{user}{hosts}{path}")
@@ -94,13 +102,22 @@ def parse_redis_url(text: str) -> RedisUrl:
     scheme = scheme.lower()
     if not separator or scheme not in _SCHEMES:
         raise RedisSettingsError(f"not a URL of Redis; write {_EXAMPLE}")
-    login, _, location = rest.rpartition("@")
+    is_socket = scheme == "unix"
+    if is_socket:
+        # The path may contain any character.
+        head, slash, path = rest.partition("/")
+        login, _, host = head.rpartition("@")
+        location = f"{host}{slash}{path}"
+    else:
+        login, _, location = rest.rpartition("@")
     user, colon, _ = login.partition(":")
     if colon:
         raise RedisSettingsError(
             "the URL contains a password, which others can see; remove it and use"
             f" `--redis-password-file` or the variable {PASSWORD_VARIABLE}"
         )
+    if is_socket:
+        return _socket(location, unquote(user))
     if "?" in location or "#" in location:
         raise RedisSettingsError(f"a URL of Redis has no options here; write {_EXAMPLE}")
     has_sentinels = scheme.endswith("+sentinel")
@@ -117,16 +134,36 @@ def parse_redis_url(text: str) -> RedisUrl:
         raise RedisSettingsError(
             "several hosts are the addresses of Sentinels; write redis+sentinel://HOST,HOST/NAME"
         )
-    if database and not (database.isascii() and database.isdigit() and len(database) < 6):
-        raise RedisSettingsError(f"{quoted(database)} is not the number of a database, such as 0")
     port = _SENTINEL_PORT if has_sentinels else _PORT
     return RedisUrl(
         tuple(_address(host.strip(), port) for host in hosts.split(",")),
         is_encrypted=scheme.startswith("rediss"),
         service=unquote(service),
         user=unquote(user),
-        database=int(database or 0),
+        database=_database(database),
     )
+
+
+def _socket(location: str, user: str) -> RedisUrl:
+    """Return the URL of a Unix socket."""
+    path, question, option = location.partition("?")
+    name, _, database = option.partition("=")
+    if question and name != "db":
+        raise RedisSettingsError(
+            "a URL of a socket has no option but `db`; write unix:///PATH?db=1"
+        )
+    if not path.startswith("/") or path.endswith("/"):
+        raise RedisSettingsError(
+            "the URL names no socket by its whole path; write unix:///PATH, such as"
+            " unix:///run/redis/redis-server.sock"
+        )
+    return RedisUrl((), user=user, database=_database(database), path=unquote(path))
+
+
+def _database(text: str) -> int:
+    if text and not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise RedisSettingsError(f"{quoted(text)} is not the number of a database, such as 0")
+    return int(text or 0)
 
 
 def _address(text: str, default_port: int) -> tuple[str, int]:

@@ -269,7 +269,8 @@ _OPTIONS: Final = (
         show_default="off: this server is the only one",
         metavar="URL",
         help="Redis that several servers share, so that they are one chat: redis://HOST,"
-        " rediss://HOST with TLS, or redis+sentinel://HOST,HOST/NAME. Without a password.",
+        " rediss://HOST with TLS, unix:///PATH, or redis+sentinel://HOST,HOST/NAME. Without a"
+        " password.",
     ),
     click.option(
         "--redis-password-file",

@@ -11,12 +11,16 @@ import pytest
 import redis
 
 from chat_server.addresses import parse_network
+from chat_server.core.requests import AccountRecord
 from chat_server.observability import Metrics, MetricsServer
 from tests.support.cluster import StartCluster
+from tests.support.log_node import LogNode, running
 from tests.support.project import PROJECT
 from tests.support.redis_server import NO_RETRY, RedisServer, StartHaProxy, StartRedis
 from tests.support.running_server import StartServer
+from tests.support.server_cli import run_server
 from tests.support.systemd_units import DEPLOY, UNIT, settings_of
+from tests.support.users_file import HASH
 from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
@@ -151,7 +155,7 @@ def test_acl_allows_each_command_of_the_servers(acl_redis: RedisServer) -> None:
     assert {"xadd", "hset", "evalsha", "role"} <= commands
     assert commands <= allowed
     # Allowed without need: only what the reader's command is built from, and the client library.
-    assert allowed - commands <= {"client", "eval", "info", "ping", "xrange", "xread"}
+    assert allowed - commands <= {"client", "eval", "info", "ping", "select", "xrange", "xread"}
 
 
 @pytest.mark.parametrize(
@@ -210,6 +214,24 @@ def test_servers_work_as_the_user_of_the_file(
     until(lambda: alice.request("/who").endswith(": alice"), "the sessions of the other ended")
     denied = [entry for entry in acl_redis.command("ACL", "LOG") if "setinfo" not in str(entry)]
     assert denied == []
+
+
+def test_user_of_the_file_may_use_another_database_and_the_unix_socket(
+    acl_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAT_SERVER_REDIS_PASSWORD", "secret")
+    over_tcp = acl_redis.url.replace("//", "//lobby@") + "/1"
+    over_socket = acl_redis.socket_url.replace("//", "//lobby@") + "?db=1"
+    accounts = {"alice": AccountRecord(HASH)}
+    a, b = LogNode(over_tcp, "a", accounts=lambda: accounts), LogNode(over_socket, "b")
+    with running(a, b):
+        a.say(a.log_in("alice"), "hello")
+        b.until_emitted(1)
+    assert acl_redis.command("EXISTS", "{lobby}:log") == 0
+    assert run_server("users", "--redis", over_socket, "list").output == "alice\n"
+    check = run_server("check", "--port", "0", "--history", "off", "--redis", over_socket)
+    assert check.exit_code == 0
+    assert f"at {over_socket} answers" in check.output
 
 
 def test_redis_takes_the_settings_and_the_file_of_users(

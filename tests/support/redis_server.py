@@ -117,6 +117,11 @@ class RedisServer:
         return f"redis{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
+    def socket_url(self) -> str:
+        """The same for its Unix socket."""
+        return f"unix://{self._socket}"
+
+    @property
     def ca(self) -> Path:
         """The certificate of the authority that signed the server's own, in PEM."""
         path = self._folder / "ca.pem"

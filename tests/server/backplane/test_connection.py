@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from chat_server.backplane import BackplaneError, RedisSettings, parse_redis_url, scripts
 from chat_server.backplane.connection import RedisConnection, connect
+from chat_server.backplane.connection_errors import Peer
 from tests.support.certificates import write_certificate
 from tests.support.redis_server import RedisServer, StartRedis, StartSentinel, free_port
 
@@ -85,6 +90,7 @@ def test_missing_right_names_the_command(start_redis: StartRedis) -> None:
     url = server.url.replace("//", "//lobby@")
     why = error_of(url, password_file=server.write_password("secret"))
     assert "does not permit a command" in why
+    assert "deploy/lobby.acl" in why
     assert "role" in why
 
 
@@ -106,9 +112,68 @@ def test_replica_is_refused(start_redis: StartRedis, redis_server: RedisServer) 
     assert "is a replica; name the master" in error_of(replica.url)
 
 
-def test_unreachable_address_is_named() -> None:
-    port = free_port()
-    assert f"127.0.0.1:{port} cannot be reached" in error_of(f"redis://127.0.0.1:{port}")
+def test_unreachable_address_is_named_once_with_what_to_do() -> None:
+    where = f"127.0.0.1:{free_port()}"
+    assert error_of(f"redis://{where}") == (
+        f"Redis at {where} cannot be reached: Connection refused; start it, or correct the address"
+        " in `--redis`"
+    )
+    assert error_of(f"redis+sentinel://{where}/lobby").startswith(
+        f"the Sentinel at {where} cannot be reached: Connection refused; "
+    )
+
+
+def test_missing_and_forbidden_socket_are_named() -> None:
+    path = Path("/tmp") / f"no-redis-{os.getpid()}.sock"
+    assert error_of(f"unix://{path}") == (
+        f"Redis at {path} cannot be reached: No such file or directory; start it, or correct the"
+        " address in `--redis`"
+    )
+    too_long = error_of(f"unix:///tmp/{'x' * 120}")
+    assert "cannot be reached: AF_UNIX path too long; correct the address" in too_long
+    denied = redis.ConnectionError(f"Error 13 connecting to {path}. Permission denied.")
+    denied.__context__ = PermissionError(errno.EACCES, "Permission denied")  # root has all rights
+    assert "`unixsocketperm`" in str(Peer("Redis").problem(denied, is_connected=False))
+
+
+@pytest.mark.parametrize(
+    ("says", "problem"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak the protocol of Redis; correct the address"),
+        (b"-DENIED Redis is running in protected mode because ...\r\n", "set a password in its"),
+        (b"-ERR max number of clients reached\r\n", "accepts no more clients; raise"),
+        (b"", "if this port speaks TLS, write rediss:// instead of redis://"),
+    ],
+)
+def test_answer_that_is_not_that_of_a_ready_redis_says_what_to_do(
+    says: bytes, problem: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(says)
+                peer.recv(1000)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        error = error_of(f"redis://127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
+    assert problem in error
+
+
+def test_missing_database_and_missing_tls_are_named(redis_server: RedisServer) -> None:
+    assert "has no such database; correct" in error_of(f"{redis_server.url}/99")
+    url = redis_server.url.replace("redis:", "rediss:")
+    assert "write redis:// instead of rediss://" in error_of(url, timeout=0.3)
+
+
+def test_lost_connection_is_not_an_unreachable_address(redis_server: RedisServer) -> None:
+    with connected(redis_server.url) as connection:
+        redis_server.kill()
+        with pytest.raises(BackplaneError, match="is not connected any more: Connection"):
+            connection.command("PING")
 
 
 def test_frozen_redis_does_not_answer_in_time(redis_server: RedisServer) -> None:

@@ -33,6 +33,12 @@ URL = RedisUrl((("localhost", 6379),))
             "rediss+sentinel://a/main",
             RedisUrl((("a", 26379),), is_encrypted=True, service="main"),
         ),
+        ("unix:///run/redis.sock", RedisUrl((), path="/run/redis.sock")),
+        ("unix:///a:b@c/d,e", RedisUrl((), path="/a:b@c/d,e")),
+        (
+            "unix://lobby@/run/my%20%3Fredis.sock?db=2",
+            RedisUrl((), user="lobby", database=2, path="/run/my ?redis.sock"),
+        ),
     ],
 )
 def test_valid_url_is_parsed(text: str, parsed: RedisUrl) -> None:
@@ -54,6 +60,10 @@ def test_valid_url_is_parsed(text: str, parsed: RedisUrl) -> None:
         ("redis://host/lobby", "'lobby' is not the number of a database"),
         ("redis://host/0?protocol=3", "has no options here"),
         ("redis+sentinel://a,b", "names no master"),
+        ("unix://run/redis.sock", "the URL names no socket by its whole path"),
+        ("unix:///", "the URL names no socket"),
+        ("unix:///run/redis.sock?db=x", "'x' is not the number of a database"),
+        ("unix:///run/redis.sock?password=x", "has no option but `db`"),
     ],
 )
 def test_invalid_url_is_rejected_with_advice(text: str, problem: str) -> None:
@@ -62,7 +72,13 @@ def test_invalid_url_is_rejected_with_advice(text: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["redis://:hush@host", "redis://lobby:hush@host", "redis+sentinel://u:hu@sh@a/main"]
+    "text",
+    [
+        "redis://:hush@host",
+        "redis://lobby:hush@host",
+        "redis+sentinel://u:hu@sh@a/main",
+        "unix://lobby:hush@/run/redis.sock",
+    ],
 )
 def test_password_in_url_is_rejected_and_not_repeated(text: str) -> None:
     with pytest.raises(RedisSettingsError) as raised:
