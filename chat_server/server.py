@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from chat_server.access import (
     AdmissionControl,
@@ -32,6 +30,7 @@ from chat_server.accounts import (
 from chat_server.addresses import is_within
 from chat_server.authenticator import Authenticator
 from chat_server.client_handler import ClientHandler
+from chat_server.client_threads import ClientThreads, join_threads
 from chat_server.cluster_node import ClusterNode
 from chat_server.config import Config
 from chat_server.core import Hub, PresenceLimit, now_microseconds
@@ -54,9 +53,6 @@ from chat_server.presence_timer import PresenceTimer
 from chat_server.services import Services
 from chat_server.unread_notifier import UnreadNotifier
 from chat_server.wire import Stream, TlsStream, cluster_replies, encode_replies, replies
-
-_JOIN_SECONDS: Final = 1.0
-"""Time for client threads to end after their sockets were shut down. Nothing blocks them then."""
 
 
 class ChatServer:
@@ -138,8 +134,7 @@ class ChatServer:
         self._rejection_log = RejectionLog(log)
         self._listeners: dict[socket.socket, Endpoint] = {}
         self._is_public = False
-        self._clients: dict[ClientHandler, threading.Thread] = {}
-        self._clients_lock = threading.Lock()
+        self._clients = ClientThreads(tuning, self._release_place)
         self._stopping = False
         self._acceptor = Acceptor(
             self._serve,
@@ -183,8 +178,7 @@ class ChatServer:
     @property
     def client_count(self) -> int:
         """Connections at this moment, logged in or not."""
-        with self._clients_lock:
-            return len(self._clients)
+        return len(self._clients)
 
     def measure(self) -> MetricsSnapshot:
         """Return the current numbers. Any thread may call it; it takes leaf locks only."""
@@ -296,7 +290,7 @@ class ChatServer:
         self.report_exposure()
         if self._node is None:
             self._report_missing_operators()
-        self._update_switch_interval(0)
+        self._clients.update_switch_interval()
         threading.stack_size(self._config.tuning.stack_size)
         self._open_history()
         if self._node is not None:
@@ -379,18 +373,11 @@ class ChatServer:
         unsent = {} if self._node is None else self._node.send_waiting()
         with self._delivery.batch():
             self._hub.shut_down(unsent)
-            with self._clients_lock:
-                clients = dict(self._clients)
+            clients = self._clients.current()
             everyone = tuple(handler.outbox for handler in clients)
             self._delivery.deliver(everyone, encode_replies([replies.SHUTTING_DOWN]), True)
         self._services.hash_pool.stop()
-        for thread in clients.values():
-            thread.join(max(0.0, until - time.monotonic()))
-        for handler in clients:
-            handler.outbox.abort()
-        until = time.monotonic() + _JOIN_SECONDS
-        for thread in clients.values():
-            thread.join(max(0.0, until - time.monotonic()))
+        join_threads(clients, until)
         if self._node is not None:
             self._node.leave()  # behind the last line of every client
         self._presence_timer.stop()
@@ -405,10 +392,7 @@ class ChatServer:
 
         Another server has the name of this one, so they log in there, or anywhere else.
         """
-        with self._clients_lock:
-            clients = list(self._clients)
-        for handler in clients:
-            handler.outbox.abort()
+        self._clients.abort_all()
 
     def _serve(
         self, connected: socket.socket, host: str, port: int, endpoint: Endpoint
@@ -445,20 +429,9 @@ class ChatServer:
             connected.close()
             self._admission.release(place)
             return None
-        thread = threading.Thread(
-            target=self._run_client,
-            args=(handler, place),
-            name=f"client {place.host}:{place.port}",
-            daemon=True,
-        )
-        # Register it before it starts: it may end at once, which removes it again.
-        with self._clients_lock:
-            self._clients[handler] = thread
-            self._update_switch_interval(len(self._clients))
         try:
-            thread.start()
+            self._clients.start(handler, place)
         except RuntimeError as error:
-            self._remove_client(handler)
             self._admission.release(place)
             self._log.thread_failed(str(error))
             return replies.SERVER_FULL
@@ -471,26 +444,10 @@ class ChatServer:
         assert certificate is not None
         return TlsStream(connected, certificate.context, server_side=True)
 
-    def _run_client(self, handler: ClientHandler, place: Place) -> None:
-        """The client's thread."""
-        try:
-            handler.run()
-        finally:
-            self._remove_client(handler)
-            self._admission.release(
-                place,
-                unauthenticated=not handler.has_logged_in,
-                is_counted_elsewhere=handler.is_counted_by_login_throttle,
-            )
-
-    def _remove_client(self, handler: ClientHandler) -> None:
-        with self._clients_lock:
-            del self._clients[handler]
-            self._update_switch_interval(len(self._clients))
-
-    def _update_switch_interval(self, clients: int) -> None:
-        """Make threads ask for the interpreter less often the more clients there are."""
-        tuning = self._config.tuning
-        sys.setswitchinterval(
-            max(tuning.switch_interval, clients * tuning.switch_interval_per_client)
+    def _release_place(self, handler: ClientHandler, place: Place) -> None:
+        """Let another connection have the place of a client. The client's thread."""
+        self._admission.release(
+            place,
+            unauthenticated=not handler.has_logged_in,
+            is_counted_elsewhere=handler.is_counted_by_login_throttle,
         )

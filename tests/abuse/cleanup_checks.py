@@ -35,7 +35,7 @@ def _leftovers(server: RunningServer) -> list[str]:
     chat = server.server
     hub, delivery = chat._hub._applier.state, chat._delivery
     tables: dict[str, Collection[object]] = {
-        "clients": chat._clients,
+        "clients": chat._clients.current(),
         "connections of an address": chat._admission._connections._connections,
         "sessions": hub.sessions,
         "rooms": hub.rooms.keys() - {"lobby"},

@@ -75,7 +75,7 @@ def outbox_of(server: RunningServer, client: WireClient) -> Outbox:
     host, port = client.socket.getsockname()
     (outbox,) = (
         handler.outbox
-        for handler in tuple(server.server._clients)
+        for handler in server.server._clients.current()
         if handler._address == f"{host}:{port}"
     )
     return outbox

@@ -54,9 +54,9 @@ def _parts_of(value: object) -> Iterator[tuple[str, object]]:
 def assert_small(server: RunningServer) -> None:
     tables = tables_of(server.server)
     # The search finds known tables:
-    assert tables["ChatServer._clients"] == server.server.client_count
+    assert tables["ChatServer._clients._threads"] == server.server.client_count
     assert "ChatServer._hub._applier.state.subscriptions" in tables
-    assert "ChatServer._clients[]._session.subscriptions" in tables
+    assert "ChatServer._clients._threads[]._session.subscriptions" in tables
     assert {path: size for path, size in tables.items() if size > FEW} == {}
 
 

@@ -67,4 +67,4 @@ def test_cancelled_login_leaves_the_queue_and_ends_no_later_session(
 
 
 def _is_gone(server: RunningServer) -> list[bool]:
-    return [handler._stream.peer_is_gone() for handler in tuple(server.server._clients)]
+    return [handler._stream.peer_is_gone() for handler in server.server._clients.current()]
