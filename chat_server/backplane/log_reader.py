@@ -47,6 +47,12 @@ _POLL: Final = 0.05
 """Seconds between two looks at whether the server stops, while the writer waits for the reader."""
 
 
+_GAP: Final = (
+    "an entry is missing in the log, which an operator has deleted; wait until another server has"
+    " written a snapshot"
+)
+
+
 class _OtherLogError(Exception):
     """The next entry does not follow on the last one that was applied."""
 
@@ -87,6 +93,10 @@ class LogReader:
         """The newest stamp of the log that this server has heard of."""
         self._epoch = ""
         self._must_reload = False
+        self._gap: int | None = None
+        """The number after which an entry was missing, until the reader is past it."""
+        self._is_same_gap = False
+        """It was missing again after a snapshot was loaded: an operator has deleted it."""
         self._snapshot_is_due = self._accounts_are_lost = False
         self._is_announced_away = False
         self._moved = threading.Condition()
@@ -232,11 +242,16 @@ class LogReader:
                     self._connection = connection = self._connect("reader")
                     self._link.reconnects += 1
                 self._compare(connection)
-                self._link.reader.answered()
+                if self._gap is None:
+                    self._link.reader.answered()
                 self._follow(connection)
             except _OtherLogError:
                 # Also if the last entry happens to be in the log.
                 self._must_reload = True
+                self._is_same_gap = self._gap == self._place.number
+                self._gap = self._place.number
+                if self._is_same_gap:
+                    self._wait_after(BackplaneError(_GAP))
             except Exception as error:
                 if connection is not None:
                     connection.close()
@@ -245,19 +260,25 @@ class LogReader:
                     self._events.entry_failed(traceback.format_exc())
                 elif self._stopping.is_set():
                     break
-                pause = self._link.reader.failed(error)
-                self._outgoing.wake()  # the writer asks whether Redis is away for it, too
-                self._notify()
-                self._stopping.wait(pause)
+                self._wait_after(error)
         if connection is not None:
             connection.close()
+
+    def _wait_after(self, error: Exception) -> None:
+        pause = self._link.reader.failed(error)
+        self._outgoing.wake()  # the writer asks whether Redis is away for it, too
+        self._notify()
+        self._stopping.wait(pause)
 
     def _follow(self, connection: RedisConnection) -> None:
         while not self._stopping.is_set():
             if self._checks_done < self._checks_wanted:
                 return
-            self._read(connection, is_blocking=True)
-            self._link.reader.answered()
+            has_read = self._read(connection, is_blocking=True)
+            if self._gap is not None and (not has_read or self._place.number > self._gap):
+                self._gap, self._is_same_gap = None, False
+            if self._gap is None:
+                self._link.reader.answered()
             self._notify()
             if self._snapshot_is_due:
                 self._snapshot_is_due = False
@@ -303,7 +324,8 @@ class LogReader:
                 self._use_snapshot(connection, reply)
                 self._must_reload = False
                 self.replays += 1
-                self._events.log_replayed("the log has lost entries that this server had read")
+                if not self._is_same_gap:  # otherwise it was reported
+                    self._events.log_replayed("the log has lost entries that this server had read")
                 continue
             # TRAP: before the writer sends lost changes of accounts that build on them.
             self._lost_changes.append(connection)
@@ -329,10 +351,15 @@ class LogReader:
     ) -> None:
         """Replace the state by a snapshot, from before what was emitted if there is one.
 
+        Or by the newest one, if the former has led to a gap that is left, and ask for a newer one.
         `reply`: of `scripts.PLACE`. `is_other_log`: the history is of another log.
         """
         oldest = int(reply[6] or int(reply[3]) + 1)
-        place, state = snapshots.load(connection, self._emitted_stamp, oldest)
+        at_most = self._emitted_stamp
+        if self._is_same_gap:
+            at_most = int(reply[2])
+            connection.command("HSET", scripts.STATE, "snapped_at", 0)
+        place, state = snapshots.load(connection, at_most, oldest)
         self._replica.restore(requests.Snapshot(place.stamp, state, is_other_log))
         self._place = place
         self._alive = set(place.alive)

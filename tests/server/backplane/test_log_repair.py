@@ -257,6 +257,32 @@ def test_gap_without_a_snapshot_is_reported_once(
         assert b.events.count("connected") <= 2
 
 
+def test_deleted_entry_above_the_snapshots_is_passed_by_a_newer_snapshot(
+    redis_server: RedisServer, proxy: RedisProxy
+) -> None:
+    a, b = LogNode(redis_server.url, "a", SOON), LogNode(f"redis://127.0.0.1:{proxy.port}", "b")
+    with running(a, b):
+        alice = a.log_in("alice")
+        a.say(alice, "read")
+        b.until_emitted(1)
+        proxy.block()
+        for text in ("deleted", "kept"):
+            a.say(alice, text)
+        a.backplane.settle(alice)
+        *_, deleted, _ = redis_server.command("XRANGE", scripts.LOG, "-", "+")
+        redis_server.command("XDEL", scripts.LOG, deleted[0])
+        proxy.unblock()
+        until(lambda: b.replica.texts == a.replica.texts, "b has passed the gap")
+        until(lambda: not b.backplane.away_seconds())
+        assert b.events.count("replayed") == 1
+        assert [why for name, why in b.events.seen if "entry is missing" in str(why)]
+        bob = b.log_in("bob")
+        b.say(bob, "later")
+        a.until_emitted(4)
+        b.until_emitted(2)
+        assert b.replica.emitted == ["alice read", "bob later"]
+
+
 def test_cut_of_an_idle_connection_is_not_as_old_as_the_last_reply() -> None:
     link = LinkState(NotedEvents())
     link.writer.answered()
