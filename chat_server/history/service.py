@@ -124,7 +124,7 @@ class HistoryService:
         self._saved = replace(saved, last_stamp=max(saved.last_stamp, self._clock()))
         self.has_search = store.has_search
         self._store.use(store)
-        self._writer.committed = saved.last_stamp
+        self._writer.committed = saved.newest_stamp
         if degradation is not None:
             self._health.degrade(degradation)
 

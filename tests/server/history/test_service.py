@@ -84,6 +84,16 @@ def test_read_waits_until_everything_recorded_before_is_stored(open_service: Ope
     assert len(texts(history)) == 100
 
 
+def test_page_waits_for_messages_right_behind_those_of_the_last_run(open_service: Open) -> None:
+    """With a log, new stamps may follow the newest stored one at once."""
+    history = open_service()
+    history.record(run(1_000, "old"))
+    history.stop()
+    history = open_service(history_commit_seconds=1000.0)
+    history.record(run(1_001, "new"))
+    assert texts(history, before=2_000) == ["old", "new"]
+
+
 def test_search_finds_everything_recorded_before_it(open_service: Open) -> None:
     history = open_service(history_commit_seconds=1000.0)
     for number in range(1, 31):
