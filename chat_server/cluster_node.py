@@ -108,8 +108,7 @@ class ClusterNode:
         if problem is not None:
             raise UsersFileError(f"the accounts in {self._url}: {problem}")
         self._has_joined = True
-        if history is not None:
-            history.accounts_changed()
+        hub.replica.record_accounts()
         self._log.cluster.cluster_joined(self._name, self._url)
         if not self._accounts.is_from_log:
             count = len(accounts.all_hashes)

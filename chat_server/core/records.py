@@ -18,6 +18,7 @@ from chat_server.core.values import (
 
 __all__ = [
     "DISORDERLY_SPAN",
+    "AccountCreated",
     "AccountRenamed",
     "AccountsChanged",
     "Erasure",
@@ -83,6 +84,15 @@ class AccountsChanged:
 
     accounts: Mapping[str, str | None]
     """All accounts, disabled or not, with the text of their creation time if known."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCreated:
+    """An account was created, or one with another creation time has the name now."""
+
+    user: str
+    created: str | None
+    """As in `AccountsChanged`."""
 
 
 @dataclass(slots=True)
@@ -162,6 +172,7 @@ Record: TypeAlias = (
     | Unsubscribed
     | UserForgotten
     | AccountRenamed
+    | AccountCreated
     | AccountsChanged
     | MessagesErased
     | LogPosition

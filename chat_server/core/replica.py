@@ -18,7 +18,13 @@ from chat_server.confusables import look_of
 from chat_server.core import requests, snapshots
 from chat_server.core.applier import Applier
 from chat_server.core.move_notices import jump_notices
-from chat_server.core.records import LogEntry, LogPosition, LogSkipped, Record
+from chat_server.core.records import (
+    AccountsChanged,
+    LogEntry,
+    LogPosition,
+    LogSkipped,
+    Record,
+)
 from chat_server.core.repeated_entries import emit_again
 from chat_server.core.request_handlers import HANDLERS
 from chat_server.core.requests import Place
@@ -142,6 +148,17 @@ class HubReplica(Generic[ReceiverT]):
             None if accounts is None else dict(accounts.creation_times()),
             snapshot.is_other_log,
         )
+
+    def record_accounts(self) -> None:
+        """Record all accounts, so that the history compares its own with them.
+
+        Under the lock: a change of an account that is applied later is recorded later.
+        """
+        with self._lock:
+            applier = self._applier
+            if applier.record is not None and applier.tables.accounts is not None:
+                times = applier.tables.accounts.creation_times()
+                applier.record(AccountsChanged(dict(times)))
 
     def local_sessions(self) -> list[tuple[int, requests.RestoreSession]]:
         """Return how to restore each session. See `Replica.local_sessions`."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from chat_server.core import requests
 from chat_server.core.applier import Applier
+from chat_server.core.records import AccountCreated
 from chat_server.core.requests import BanResult, Place
 from chat_server.core.rooms import Session
 from chat_server.core.values import (
@@ -185,8 +186,22 @@ def change_account(
     table = applier.tables.accounts
     assert table is not None
     name, account = request.name, request.account
-    created = table.created(name)
+    created, was_there = table.created(name), table.exists(name)
     table.apply(request)
+    ended = _end_changed_sessions(applier, request, created, place)
+    is_same = was_there and account is not None and account.created == created
+    if applier.record is not None and account is not None and not is_same:
+        # At its place: a later account of that name is another one, also for a history that has not
+        # stored what happened between.
+        applier.record(AccountCreated(name, account.created))
+    return ended
+
+
+def _end_changed_sessions(
+    applier: Applier[ReceiverT], request: requests.ChangeAccount, created: str | None, place: Place
+) -> list[str]:
+    """End the session that may not go on. `created`: of the account before the change."""
+    name, account = request.name, request.account
     removed = EndNotice(EndCause.ACCOUNT_REMOVED)
     if request.renamed_from:
         ended = applier.end_sessions([request.renamed_from], removed, place.end)

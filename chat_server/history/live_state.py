@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chat_server.core import Record, records, values
+from chat_server.history.store import misses_entries
 
 
 class LiveState:
@@ -40,11 +41,8 @@ class LiveState:
                     self.apply(each)
             case records.LogPosition(node=node):
                 self._positions[node] = record
-            case records.LogSkipped(stamp, numbers):
-                if record.is_other_log:
-                    self._positions.clear()
-                for node, number in numbers.items():
-                    self._positions[node] = records.LogPosition(stamp, node, number)
+            case records.LogSkipped():
+                self._skip(record)
             case records.VisitStarted(user):
                 self._visits[user] = record
             case records.VisitEnded(user, room):
@@ -59,6 +57,8 @@ class LiveState:
                 self._subscriptions.pop(user, None)
                 self._visits.pop(user, None)
                 self._accounts.pop(user, None)
+            case records.AccountCreated(user, created):
+                self._accounts[user] = created
             case records.AccountsChanged(accounts):
                 self._accounts = dict(accounts)
             case records.AccountRenamed(old, new):
@@ -76,6 +76,23 @@ class LiveState:
             case _:
                 pass
 
+    def _skip(self, skipped: records.LogSkipped) -> None:
+        """Follow a snapshot as the store does."""
+        numbers = {node: each.number for node, each in self._positions.items() if node}
+        if not misses_entries(skipped, self._stamp(), numbers):
+            return
+        if skipped.is_other_log:
+            self._positions.clear()
+        for node, number in {**skipped.numbers, "": 0}.items():
+            self._positions[node] = records.LogPosition(skipped.stamp, node, number)
+        self._visits.clear()
+        self._subscriptions = {user: set(names) for user, names in skipped.subscriptions.items()}
+        if skipped.accounts is not None:
+            self._accounts = dict(skipped.accounts)
+
+    def _stamp(self) -> int:
+        return max((position.stamp for position in self._positions.values()), default=0)
+
     def accounts(self, current: Mapping[str, str | None]) -> dict[str, str | None]:
         """Return the accounts for `Store.start`.
 
@@ -87,7 +104,15 @@ class LiveState:
         return {name: current[name] for name in seen & current.keys()} | self._accounts
 
     def records(self) -> list[Record]:
-        """Return the records that lead to this state."""
+        """Return the records that lead to this state.
+
+        With a log the first one notes that the file does not have what was stored in the lost one.
+        """
+        numbers = {node: each.number for node, each in self._positions.items() if node}
+        if numbers:
+            stamp = self._stamp()
+            subscriptions = {user: frozenset(names) for user, names in self._subscriptions.items()}
+            return [records.LogSkipped(stamp, numbers, subscriptions), *self._visits.values()]
         subscribed: list[Record] = [
             values.Subscribed(user, name)
             for user, names in self._subscriptions.items()

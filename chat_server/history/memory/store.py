@@ -218,9 +218,10 @@ class MemoryStore:
         account = self._state.account(visit.user)
         visits = account.visits
         marker = marker_before_gap(self._newest_gap_end(), account.created)
+        first = max(visit.stamp, marker or 0)
         if marker is None or any(each.first < marker for each in visits.values()):
             marker = visit.stamp
-        new = Visit(marker, marker, visit.stamp, visit.stamp)
+        new = Visit(marker, marker, first, visit.stamp)
         entered = visits.setdefault(visit.room, new)
         if not visit.is_return and entered.marker <= visit.stamp:  # otherwise it was stored before
             entered.marker_at_entry = entered.marker
@@ -269,6 +270,12 @@ class MemoryStore:
 
     def _match_accounts(self, record: records.AccountsChanged) -> None:
         self.match_accounts(record.accounts)
+
+    def _compare_account(self, record: records.AccountCreated) -> None:
+        created = record.created or ""
+        if self._state.account(record.user).created not in (None, created):
+            self._forget(record.user)
+        self._state.account(record.user).created = created
 
     def _erase(self, record: records.MessagesErased) -> None:
         if record.stamp:
@@ -378,6 +385,7 @@ _APPLY: Final[dict[type, Callable[[MemoryStore, Any], None]]] = {
     values.Unsubscribed: MemoryStore._unsubscribe,
     values.UserForgotten: MemoryStore._forget_user,
     records.AccountRenamed: MemoryStore._rename,
+    records.AccountCreated: MemoryStore._compare_account,
     records.AccountsChanged: MemoryStore._match_accounts,
     records.MessagesErased: MemoryStore._erase,
     records.LogPosition: MemoryStore._note_position,

@@ -47,6 +47,23 @@ def match(
     return forgotten
 
 
+def compare(connection: sqlite3.Connection, names: Names, name: str, created: str | None) -> None:
+    """Compare one account with its creation time. See `match`."""
+    identity = names.account(name)
+    if _is_other_account(connection, identity, created or ""):
+        retire(connection, names, identity)
+        identity = names.account(name)
+    connection.execute("UPDATE account SET created = ? WHERE id = ?", (created or "", identity))
+
+
+def _is_other_account(connection: sqlite3.Connection, identity: int, created: str) -> bool:
+    """Return True if the account was compared before, and had another creation time."""
+    (before,) = connection.execute(
+        "SELECT created FROM account WHERE id = ?", (identity,)
+    ).fetchone()
+    return before not in (None, created)
+
+
 def forget(connection: sqlite3.Connection, names: Names, name: str) -> None:
     """Retire the account with this name, if there is one."""
     identity = names.find_account(name)

@@ -187,12 +187,13 @@ class Batch:
             (visit.stamp, visit.is_return, user, room),
         ).rowcount
         if not known:
-            marker = self._marker_before_gap(user)
+            marker = before_gap = self._marker_before_gap(user)
             if marker is None or self._has_visits_before(user, marker):
                 marker = visit.stamp
             self._connection.execute(
-                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?4, ?4, 1)",
-                (user, room, marker, visit.stamp),
+                "INSERT INTO visit VALUES(?1, ?2, ?3, ?3, ?4, ?5, 1)",
+                # Before the gap: the visit was open when another file was lost.
+                (user, room, marker, max(visit.stamp, before_gap or 0), visit.stamp),
             )
             self._connection.execute(
                 "DELETE FROM visit WHERE account = ?1 AND room IN (SELECT room FROM visit"
@@ -265,6 +266,9 @@ class Batch:
         if accounts.match(self._connection, self._names, record.accounts):
             self._is_recount = True
 
+    def _compare_account(self, record: records.AccountCreated) -> None:
+        accounts.compare(self._connection, self._names, record.user, record.created)
+
     def _erase(self, record: records.MessagesErased) -> None:
         self._insert_messages()  # those before the record
         if record.stamp:
@@ -283,6 +287,7 @@ class Batch:
     def _skip(self, skipped: records.LogSkipped) -> None:
         run = self._connection.execute
         log_position.store(self._connection, self._positions)
+        self._positions.clear()
         newest = max(self._newest, newest_stamp(self._connection))
         self._see(skipped.stamp)
         if not log_position.skip(self._connection, skipped, newest):
@@ -329,6 +334,7 @@ _APPLY: Final[dict[type, Callable[[Batch, Any], None]]] = {
     values.Unsubscribed: Batch._unsubscribe,
     values.UserForgotten: Batch._forget_user,
     records.AccountRenamed: Batch._rename,
+    records.AccountCreated: Batch._compare_account,
     records.AccountsChanged: Batch._match_accounts,
     records.MessagesErased: Batch._erase,
     records.LogPosition: Batch._note_position,

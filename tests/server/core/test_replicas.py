@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_server.core import Hub, LoginBannedError, Session, requests
+from chat_server.core.records import AccountCreated
 from chat_server.core.values import EndCause, EndNotice
 from tests.server.core.shared_log import Client, Embedded, Log, Node
 
@@ -197,7 +198,11 @@ def test_nodes_that_hold_other_presence_notices_are_in_equal_states(
 def test_history_of_each_node_is_that_of_one_server(steps: list[tuple[Any, ...]]) -> None:
     chat = Chat()
     chat.run(steps)
-    assert chat.nodes[0].flat_records() == chat.embedded.records
+    # Without a log, the history compares all accounts after a reload of the users file.
+    records = chat.nodes[0].flat_records()
+    assert [each for each in records if not isinstance(each, AccountCreated)] == (
+        chat.embedded.records
+    )
 
 
 @settings(max_examples=150, deadline=None)

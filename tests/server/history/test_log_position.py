@@ -9,6 +9,7 @@ import pytest
 from chat_server.core import Hub, Record
 from chat_server.core.records import (
     DISORDERLY_SPAN,
+    AccountCreated,
     AccountsChanged,
     LogEntry,
     LogPosition,
@@ -123,10 +124,43 @@ def test_queue_that_overflows_keeps_positions_and_counts_messages() -> None:
     assert batch.records == [LogPosition(30, "one:1", 3)]
 
 
-def test_new_file_begins_with_the_position_of_the_lost_one() -> None:
+def test_new_file_begins_with_the_position_of_the_lost_one_and_a_gap(store: Store) -> None:
     live = LiveState(log_position=10, log_numbers={"one:1": 1, "two:1": 4})
+    for record in (followed("alice", "bob"), entered("alice", 15), entry(20, 2)):
+        live.apply(record)
+    store.start(dict.fromkeys(USERS), shares_log=True)
+    store.apply(live.records())
+    store.apply([entry(30, 3)])
+    saved = store.saved_state()
+    assert (saved.log_position, saved.log_numbers) == (30, {"one:1": 3, "two:1": 4})
+    assert saved.subscriptions == {"alice": {"bob"}}
+    assert new_for(store, "alice") == ["before 21", 30]
+    store.apply([entered("alice", 35, "dev")])
+    assert new_for(store, "alice", "dev") == ["before 21"]
+
+
+def test_file_in_place_of_the_lost_one_has_a_gap_behind_its_own_position(store: Store) -> None:
+    live = LiveState(log_position=10, log_numbers={"one:1": 1})
+    store.apply([entry(10, 1)])
     live.apply(entry(20, 2))
-    assert live.records() == [LogPosition(20, "one:1", 2), LogPosition(10, "two:1", 4)]
+    store.apply(live.records())
+    assert remarks(store) == [10, "before 21"]
+    store.apply(live.records())
+    assert remarks(store) == [10, "before 21"]
+
+
+def test_new_file_begins_with_what_a_snapshot_has_replaced() -> None:
+    live = LiveState({"alice": frozenset({"bob"})}, {"alice": None}, 10, {"one:1": 3})
+    live.apply(entered("alice", 5))
+    older = LogSkipped(8, {"one:1": 2}, {"alice": frozenset({"carol"})})
+    live.apply(older)  # its entries are read again
+    subscribed = {"alice": frozenset({"bob"})}
+    assert live.records() == [LogSkipped(10, {"one:1": 3}, subscribed), entered("alice", 5)]
+    accounts = {"alice": "2026-12-01T00:00:00+00:00"}
+    newer = LogSkipped(40, {"one:1": 7}, {"alice": frozenset({"dave"})}, accounts)
+    live.apply(newer)
+    assert live.records() == [LogSkipped(40, {"one:1": 7}, newer.subscriptions)]
+    assert live.accounts({"alice": None}) == accounts
 
 
 # What a snapshot skips
@@ -358,6 +392,19 @@ def test_accounts_of_the_snapshot_are_matched_behind_a_gap(store: Store) -> None
     store.apply([LogSkipped(40, {"one:1": 4}, accounts={"alice": "2026-02-02T00:00:00+00:00"})])
     assert store.reader.visited_rooms("alice") == []
     assert store.match_accounts({"alice": "2026-02-02T00:00:00+00:00"}) == []
+
+
+def test_account_that_was_created_at_runtime_inherits_nothing_behind_a_gap(store: Store) -> None:
+    """The history was away while the account was removed and created again."""
+    first, second = "2026-01-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"
+    store.start({"bob": None})
+    store.apply([AccountCreated("alice", first), sent("bob", "alice", 5, is_kept=True)])
+    store.apply([AccountCreated("alice", first), entered("alice", 6), entry(10, 1)])
+    assert store.reader.unread_private(ALICE) == {"bob": 1}
+    store.apply([LogSkipped(40, {"one:1": 4}, accounts={"alice": second, "bob": None})])
+    assert store.reader.unread_private(ALICE) == {}
+    store.apply([sent("bob", "alice", 50, is_kept=True), AccountCreated("alice", first)])
+    assert store.reader.unread_private(ALICE) == {}
 
 
 def test_hub_records_the_snapshot_that_replaces_its_state() -> None:

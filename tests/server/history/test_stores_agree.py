@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chat_server.core import Record
 from chat_server.core.records import (
+    AccountCreated,
     AccountRenamed,
     LogSkipped,
     MessagesErased,
@@ -55,6 +56,7 @@ steps = st.one_of(
     st.tuples(st.just("erase all"), names),
     st.tuples(st.just("record erasure"), names),
     st.tuples(st.just("skip"), names, st.sampled_from((*NAMES, "*"))),
+    st.tuples(st.just("created"), names, created),
     st.tuples(st.just("accounts"), st.dictionaries(names, created, min_size=1)),
     st.tuples(st.just("restart"), st.dictionaries(names, created, min_size=2)),
     st.tuples(st.just("prune"), st.integers(0, 6), st.sampled_from((0, 1, 3))),
@@ -105,6 +107,8 @@ class Pair:
                 for store, record in zip(self.stores, erased, strict=True):
                     store.apply([record])
                 assert erased[0].erasure == erased[1].erasure
+            case ("created", str(user), (str() | None) as time):
+                self.apply(AccountCreated(user, time))
             case ("skip", str(user), str(publisher)):
                 stamp = self.next_stamp()
                 subscriptions = {user: frozenset({publisher} - {user})}
