@@ -101,9 +101,6 @@ class Tuning:
     throttle_seconds: float = 0.1
     """Longest wait of a publisher, for all slow readers of a batch together."""
 
-    throttle_recency: float = 1.0
-    """A publisher waits only for readers that took something within this time."""
-
     presence_burst: int = 6
     """Moves of a user to another room that are announced to the watchers at once."""
 

@@ -198,30 +198,30 @@ class Dispatcher:
         """Slow a publisher down, after the fan-out of a batch, for lagging readers.
 
         Protocol section 5. Wait at most `throttle_seconds` in all, and only for those `recipients`
-        that lag, took bytes within `throttle_recency`, and have taken some since a wait for them
-        last timed out.
+        that lag and have throttle credit.
         """
         if not self._tracked:
             return
-        start = time.monotonic()
-        recent = start - self._config.tuning.throttle_recency
-        slow = [
-            outbox
-            for outbox in set().union(*recipients)
-            if outbox.backlog > outbox.lag_threshold
-            and not outbox.throttle_exhausted
-            and outbox.progressed_at > recent
-        ]
-        until = start + self._config.tuning.throttle_seconds
-        while slow and (left := until - time.monotonic()) > 0:
+        now = time.monotonic()
+        until = now + self._config.tuning.throttle_seconds
+        slow = set().union(*recipients)
+        while now < until:
+            credits = {
+                outbox: credit
+                for outbox in slow
+                if outbox.backlog > outbox.lag_threshold and (credit := outbox.throttle_credit())
+            }
+            if not credits:
+                return
+            slow = set(credits)
             with self._flusher_progress:
-                self._flusher_progress.wait(min(left, _FLUSH_INTERVAL))
+                self._flusher_progress.wait(
+                    min(until - now, _FLUSH_INTERVAL, max(credits.values()))
+                )
+            before, now = now, time.monotonic()
             for outbox in slow:
                 outbox.flush()
-            slow = [outbox for outbox in slow if outbox.backlog > outbox.lag_threshold]
-        for outbox in slow:
-            if outbox.progressed_at < start:
-                outbox.throttle_exhausted = True
+                outbox.spend_throttle_credit(before, now)
 
     def wait_flushed(self, outbox: Outbox) -> None:
         """Wait until the last line of `outbox` is sent or the flusher has given up.

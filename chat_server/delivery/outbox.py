@@ -7,6 +7,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final
 
+from chat_server.delivery.throttle_credit import ThrottleCredit
 from chat_server.wire import Stream
 
 _FLUSH_SIZE: Final = 256 * 1024
@@ -44,6 +45,8 @@ class Outbox:
 
     __slots__ = (
         "_chunks",
+        "_credit",
+        "_flushed",
         "_limit",
         "_lock",
         "_stream",
@@ -53,7 +56,6 @@ class Outbox:
         "lagging_since",
         "progressed_at",
         "state",
-        "throttle_exhausted",
         "was_too_slow",
     )
 
@@ -67,6 +69,10 @@ class Outbox:
         self.lag_threshold = lag_threshold
         self._lock = stream.lock  # one lock for both: the reader of a TLS stream takes it as well
         self._chunks: deque[bytes | memoryview] = deque()
+        self._credit = ThrottleCredit()
+        self._flushed = 0
+        """Bytes of the backlog that the kernel has taken, on a system that does not report what the
+        client has acknowledged."""
         self.backlog = 0
         """Bytes that the kernel has not taken yet. Read without the lock, as a hint."""
         self.state = OutboxState.OPEN
@@ -74,8 +80,6 @@ class Outbox:
         """When the kernel last took bytes of this client."""
         self.lagging_since = 0.0
         """When the backlog last passed the threshold. Meaningless below it."""
-        self.throttle_exhausted = False
-        """A publisher timed out waiting for this client. No other waits until it takes more."""
         self.finished_at = 0.0
         """When the last line was queued (FINISHING), or sent with its FIN (HALF_CLOSED)."""
         self.was_too_slow = False
@@ -130,12 +134,24 @@ class Outbox:
                 # client that reads slowly would look stalled meanwhile.
                 if taken or self._stream.unsent < unsent:
                     self.progressed_at = time.monotonic()
-                    self.throttle_exhausted = False
                 self.backlog -= taken
+                self._flushed += taken
                 if taken < len(chunk):
                     self._chunks.appendleft(memoryview(chunk)[taken:])
                     return
             self._finish_when_empty()
+
+    def throttle_credit(self) -> float:
+        """Return the seconds that publishers may still wait for this client now."""
+        with self._lock:
+            acknowledged = self._stream.acknowledged()
+            self._credit.earn(self._flushed if acknowledged is None else acknowledged)
+            return self._credit.seconds
+
+    def spend_throttle_credit(self, start: float, end: float) -> None:
+        """Note that a publisher has waited for this client, in seconds of the monotonic clock."""
+        with self._lock:
+            self._credit.spend(start, end)
 
     def abort(self, *, too_slow: bool = False) -> None:
         """Reset the connection and wake the client's own thread. Any thread."""

@@ -32,6 +32,10 @@ _HANGUP: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _PEER_FINISHED: Final = getattr(select, "POLLRDHUP", select.POLLHUP)
 _LINGER_RESET: Final = struct.pack("ii", 1, 0)
 
+_BYTES_ACKED: Final = struct.Struct("=Q")
+_BYTES_ACKED_OFFSET: Final = 120
+"""`tcpi_bytes_acked` in `struct tcp_info` of Linux, the same on every architecture."""
+
 
 class InputLimitError(OSError):
     """The peer sent more than the stream's throttle admits in all."""
@@ -135,6 +139,18 @@ class Stream:
                 fcntl.ioctl(self.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder
             )
         return 0
+
+    def acknowledged(self) -> int | None:
+        """Return the bytes that the peer's system has acknowledged since the connection began.
+
+        None if the system does not report it, or the stream is closed. Never block.
+        """
+        if sys.platform == "linux":
+            with suppress(OSError, struct.error):  # struct.error: Linux before 4.1
+                info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+                (count,) = _BYTES_ACKED.unpack_from(info, _BYTES_ACKED_OFFSET)
+                return int(count)
+        return None
 
     def finish(self) -> bool:
         """Send the end of the stream (FIN). Needs the lock.

@@ -155,17 +155,18 @@ def test_publisher_is_throttled_once_for_stuck_reader(
     monkeypatch.setattr(delivery._flusher_progress, "wait", counted_wait)
     for _ in range(50):  # until the kernel's own buffers have stopped growing
         delivery.wait_for_lagging([targets])
-        if stuck.outbox.throttle_exhausted:
+        if not stuck.outbox.throttle_credit():
             break
     assert waits
     assert max(waits) <= CONFIG.tuning.throttle_seconds
-    assert stuck.outbox.throttle_exhausted
+    assert not stuck.outbox.throttle_credit()
     waits.clear()
     delivery.wait_for_lagging([targets])
     assert not waits
-    stuck.read(CONFIG.lag_threshold)
-    while stuck.outbox.throttle_exhausted:
-        stuck.read(1000)
+    while not stuck.outbox.throttle_credit():  # it reads again, and has to take some
+        assert stuck.read(len(LARGER_THAN_BUFFERS))
+        delivery.deliver((stuck.outbox,), LARGER_THAN_BUFFERS)
+        delivery.drain()
 
 
 def test_wait_flushed_returns_if_stuck_reader_is_cut(

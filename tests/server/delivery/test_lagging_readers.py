@@ -1,0 +1,219 @@
+"""How long publishers wait for lagging readers: real sockets, and a clock that only waits advance.
+
+No flusher runs, and the thread of the test is the publisher. While it waits, the reader reads.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from chat_server.config import Config
+from chat_server.delivery import dispatcher
+from chat_server.delivery.dispatcher import Dispatcher
+from chat_server.delivery.outbox import Outbox, OutboxState
+from chat_server.delivery.throttle_credit import ThrottleCredit
+from chat_server.wire.stream import Stream
+
+CONFIG = Config(max_clients=1)
+BATCH = b"x" * 65535 + b"\n"
+MEBIBYTE = 1024 * 1024
+
+Step = Callable[[float, socket.socket], int]
+"""The reader: reads what it wants to have read at a time, and returns how many bytes."""
+
+
+class WaitingClock:
+    """The clock of the dispatcher, and its condition: a wait lets the reader read instead."""
+
+    def __init__(self, step: Step, client: socket.socket) -> None:
+        self.now = 0.0
+        self.received = 0
+        self._step = step
+        self._client = client
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float) -> bool:
+        self.now += timeout
+        self.received += self._step(self.now, self._client)
+        return False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Publishing:
+    """One publisher at full speed and one reader."""
+
+    def __init__(self, delivery: Dispatcher, outbox: Outbox, clock: WaitingClock) -> None:
+        self.outbox = outbox
+        self._delivery = delivery
+        self._clock = clock
+
+    @property
+    def waited(self) -> float:
+        """Seconds that the publisher has waited."""
+        return self._clock.now
+
+    @property
+    def received(self) -> int:
+        return self._clock.received
+
+    def publish(self, size: int, batch: bytes = BATCH) -> None:
+        """Publish so many bytes, or until the reader is cut."""
+        left = size
+        while left > 0 and self.outbox.state is OutboxState.OPEN:
+            with self._delivery.batch() as batch_of_publisher:
+                self._delivery.deliver((self.outbox,), batch)
+                batch_of_publisher.add((self.outbox,))
+            left -= len(batch)
+
+
+@contextmanager
+def publishing(
+    monkeypatch: pytest.MonkeyPatch, step: Step, *, receive_buffer: int
+) -> Iterator[Publishing]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        client.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
+    outbox = Outbox(Stream(accepted), CONFIG.outbox, CONFIG.lag_threshold)
+    delivery: Any = Dispatcher(CONFIG)
+    clock = WaitingClock(step, client)
+    monkeypatch.setattr(dispatcher, "time", clock)
+    monkeypatch.setattr(delivery, "_flusher_progress", clock)
+    monkeypatch.setattr(delivery, "_wake_flusher", lambda: None)
+    try:
+        yield Publishing(delivery, outbox, clock)
+    finally:
+        outbox.close()
+        client.close()
+
+
+def read_now(client: socket.socket, size: int) -> int:
+    """Read up to `size` bytes that have arrived. Return how many."""
+    received = 0
+    while received < size:
+        try:
+            data = client.recv(size - received, socket.MSG_DONTWAIT)
+        except OSError:  # nothing has arrived, or the reader was cut
+            break
+        received += len(data)
+    return received
+
+
+def steady_reader(rate: int, interval: float) -> Step:
+    """Return a reader of so many bytes per second, which takes nothing for an interval each."""
+    taken = 0
+    due = interval
+
+    def step(now: float, client: socket.socket) -> int:
+        nonlocal taken, due
+        if now < due:
+            return 0
+        size = read_now(client, int(due * rate) - taken)
+        taken += size
+        if taken == int(due * rate):
+            due += interval
+        return size
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("receive_buffer", "interval"),
+    [(200_000, 0.05), (4 * MEBIBYTE, 0.3), (4 * MEBIBYTE, 0.6)],
+)
+def test_steady_reader_that_takes_nothing_for_a_while_receives_everything(
+    monkeypatch: pytest.MonkeyPatch, receive_buffer: int, interval: float
+) -> None:
+    with publishing(
+        monkeypatch, steady_reader(2_000_000, interval), receive_buffer=receive_buffer
+    ) as run:
+        run.publish(24 * MEBIBYTE)
+        assert run.outbox.state is OutboxState.OPEN
+        # The rest is in the outbox and the kernel's buffers.
+        assert run.received > 14 * MEBIBYTE
+
+
+def test_reader_that_never_reads_delays_publisher_by_one_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with publishing(monkeypatch, lambda *_: 0, receive_buffer=64 * 1024) as run:
+        run.publish(24 * MEBIBYTE)
+        assert run.outbox.was_too_slow
+        assert run.waited == pytest.approx(CONFIG.tuning.throttle_seconds)
+
+
+def test_reader_that_stops_reading_delays_publisher_by_one_second_in_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steady = steady_reader(2_000_000, 0.05)
+
+    def step(now: float, client: socket.socket) -> int:
+        return steady(now, client) if now < 2.0 else 0
+
+    with publishing(monkeypatch, step, receive_buffer=200_000) as run:
+        run.publish(24 * MEBIBYTE)
+        assert run.outbox.was_too_slow
+        assert run.received > MEBIBYTE
+        assert run.waited <= 2.0 + 1.0 + 0.1
+
+
+@pytest.mark.parametrize("size", [1, 200])
+def test_reader_pays_for_all_waits_with_bytes_that_it_takes(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    receive_buffer = 4096
+    taken = 0
+
+    def trickle(_: float, client: socket.socket) -> int:
+        nonlocal taken
+        received = read_now(client, size if taken > 256 * 1024 else MEBIBYTE)
+        taken += received
+        return received
+
+    with publishing(monkeypatch, trickle, receive_buffer=receive_buffer) as run:
+        run.publish(3 * MEBIBYTE, batch=b"x" * 999 + b"\n")
+        assert run.outbox.was_too_slow
+        assert run.received > 256 * 1024
+        acknowledged = run.received + 2 * receive_buffer
+        assert run.waited <= CONFIG.tuning.throttle_seconds + acknowledged / 65536
+
+
+def test_waits_of_several_publishers_at_once_spend_credit_once() -> None:
+    credit = ThrottleCredit()
+    credit.earn(10 * MEBIBYTE)
+    assert credit.seconds == 1.0
+    credit.spend(10.0, 10.25)
+    credit.spend(10.0, 10.25)
+    credit.spend(10.125, 10.5)
+    assert credit.seconds == 0.5
+    credit.earn(10 * MEBIBYTE)  # nothing new
+    assert credit.seconds == 0.5
+    credit.spend(11.0, 12.0)
+    assert credit.seconds == 0.0
+    credit.earn(10 * MEBIBYTE + 16384)
+    assert credit.seconds == 0.25
+
+
+def test_backlog_that_the_kernel_takes_earns_credit_where_nothing_else_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Stream, "acknowledged", lambda _: None)
+    with publishing(
+        monkeypatch, steady_reader(2_000_000, 0.05), receive_buffer=4 * MEBIBYTE
+    ) as run:
+        run.publish(24 * MEBIBYTE)
+        assert run.outbox.state is OutboxState.OPEN
