@@ -10,7 +10,7 @@ from typing import Final
 
 from chat_server.access import Place
 from chat_server.client_handler import ClientHandler
-from chat_server.config import Tuning
+from chat_server.tuning import Tuning
 
 _JOIN_SECONDS: Final = 1.0
 """Time for client threads to end after their sockets were shut down. Nothing blocks them then."""

@@ -13,7 +13,7 @@ from typing import Final
 from chat_server.backplane import scripts
 from chat_server.backplane.connection import RedisConnection
 from chat_server.backplane.log_events import BackplaneError
-from chat_server.config import Tuning
+from chat_server.tuning import Tuning
 
 _POLL: Final = 0.1
 """Seconds between two looks."""

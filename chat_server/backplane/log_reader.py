@@ -37,8 +37,8 @@ from chat_server.backplane.lost_changes import LostChanges
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.snapshots import Place
 from chat_server.backplane.state_writer import PlacedState, StateWriter
-from chat_server.config import Tuning
 from chat_server.core import Replica, requests
+from chat_server.tuning import Tuning
 
 _MAX_CHUNK: Final = 500
 """Most entries of one read: a few milliseconds of work, whose output is sent together."""

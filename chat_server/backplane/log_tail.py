@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 
 from chat_server.backplane.entry_codec import RawEntry
-from chat_server.config import Tuning
+from chat_server.tuning import Tuning
 
 _OVERHEAD: Final = 300
 """Bytes that an entry costs in memory in addition to its data, about."""

@@ -26,8 +26,8 @@ from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnr
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.pending import Pending
-from chat_server.config import Tuning
 from chat_server.core import requests
+from chat_server.tuning import Tuning
 
 _REFUSED: Final = 0
 _TAKEN_EARLIER: Final = -1

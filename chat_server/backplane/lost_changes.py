@@ -15,8 +15,8 @@ from chat_server.backplane.account_editor import append_arguments
 from chat_server.backplane.connection import RedisConnection
 from chat_server.backplane.entry_codec import encode
 from chat_server.backplane.log_events import LogEvents
-from chat_server.config import Tuning
 from chat_server.core import requests
+from chat_server.tuning import Tuning
 
 _MOST: Final = 10_000
 """Most changes that are kept: a few megabytes."""

@@ -23,8 +23,8 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from chat_server.backplane.pending import AnySession, Pending
-from chat_server.config import Tuning
 from chat_server.core import Session, requests
+from chat_server.tuning import Tuning
 
 _MAX_BATCH: Final = 256
 """Most entries of one pipeline: 5 ms of Redis."""

@@ -25,8 +25,8 @@ from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.pending import Pending
 from chat_server.backplane.redis_checks import clock_problems, setting_problems
 from chat_server.backplane.redis_settings import RedisSettings
-from chat_server.config import Tuning
 from chat_server.core import BackplaneUnavailableError, Replica, Session, requests, values
+from chat_server.tuning import Tuning
 
 _LOOK_SECONDS: Final = 0.2
 """Interval at which a client's thread that waits looks whether its session has ended."""

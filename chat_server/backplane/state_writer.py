@@ -16,8 +16,8 @@ from chat_server.backplane.entry_codec import FORM, account_json
 from chat_server.backplane.log_events import LogEvents
 from chat_server.backplane.log_tail import LogTail
 from chat_server.backplane.snapshots import Place
-from chat_server.config import Tuning
 from chat_server.core import requests
+from chat_server.tuning import Tuning
 
 
 class PlacedState(NamedTuple):

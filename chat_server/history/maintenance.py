@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from chat_server.config import Tuning
 from chat_server.history.health import Health
 from chat_server.history.recoverable_store import RecoverableStore
 from chat_server.history.store import (
@@ -20,6 +19,7 @@ from chat_server.history.store import (
     StoreCorruptError,
     StoreError,
 )
+from chat_server.tuning import Tuning
 
 _MAX_PRUNE_SECONDS: Final = 0.2
 """Longest time for the retention between two batches: a client waits at most 2 s for its page."""

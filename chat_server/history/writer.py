@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from chat_server.config import Tuning
 from chat_server.core import records, values
 from chat_server.history.health import Health
 from chat_server.history.history_file import HistoryFile
@@ -30,6 +29,7 @@ from chat_server.history.store import (
 )
 from chat_server.history.values import HistoryUnavailableError
 from chat_server.observability import EventLog
+from chat_server.tuning import Tuning
 
 _MAX_ROWS: Final = 2_000
 """Most messages of one transaction. More make it longer, and hardly cheaper for each message."""

@@ -11,11 +11,12 @@ import pytest
 
 from chat_server.accounts import UsersFileError, open_accounts
 from chat_server.cluster_node import JoinError
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.core.requests import Publish
 from chat_server.net import ListenError
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
+from chat_server.tuning import Tuning
 from tests.support.accounts import cheap_hash, write_accounts_file
 from tests.support.cluster import Cluster, LocalNode, StartCluster
 from tests.support.redis_server import RedisServer, StartRedis

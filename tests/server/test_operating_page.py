@@ -10,10 +10,11 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat_server.__main__ import cli
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.observability.event_log import EventLog
 from chat_server.observability.metrics import Metrics
 from chat_server.observability.snapshot import MetricsSnapshot
+from chat_server.tuning import Tuning
 from tests.support.log_event_samples import events, text_lines
 from tests.support.project import PROJECT
 

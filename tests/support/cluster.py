@@ -13,7 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
+from chat_server.tuning import Tuning
 from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.cluster_oracles import log_faults, state_differences
 from tests.support.node_program import read_state, replicated_state

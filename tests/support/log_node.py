@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat_server.backplane import RedisBackplane, RedisSettings, parse_redis_url
-from chat_server.config import Tuning
 from chat_server.core import Session, requests
 from chat_server.core.rooms import Room
+from chat_server.tuning import Tuning
 from tests.support.wait_until import until
 
 QUICK = Tuning(

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from chat_server.__main__ import main
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.server import ChatServer
+from chat_server.tuning import Tuning
 
 ENCODING = "utf-8"
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from chat_server.accounts import open_accounts
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.core import now_microseconds
 from chat_server.observability.event_log import EventLog
 from chat_server.server import ChatServer
+from chat_server.tuning import Tuning
 from tests.support.accounts import PEOPLE, write_accounts_file
 from tests.support.wire_client import WireClient
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.pending import Pending
-from chat_server.config import Tuning
 from chat_server.core import Session, requests
 from chat_server.core.rooms import Room
+from chat_server.tuning import Tuning
 from tests.support.log_node import QUICK
 from tests.support.wait_until import WAIT_TIMEOUT, until
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox, OutboxState
+from chat_server.tuning import Tuning
 from chat_server.wire.stream import Stream
 from tests.support.wait_until import WAIT_TIMEOUT
 

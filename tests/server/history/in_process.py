@@ -9,11 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from chat_server.commands import CommandContext, registry
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.core import Hub, Session
 from chat_server.delivery import TextEncoder
 from chat_server.history import HistoryService, Retention, open_history
 from chat_server.observability import EventLog
+from chat_server.tuning import Tuning
 from chat_server.wire import TextLine, parse_client_line
 
 OPERATOR = "op"

@@ -139,7 +139,8 @@ SERVER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
+from chat_server.tuning import Tuning
 from chat_server.core.records import LogEntry, LogPosition, MessagesErased
 from chat_server.core.values import PublishedMessages
 from chat_server.history import open_history

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.config import Config, Tuning
+from chat_server.config import Config
 from chat_server.core.records import MessagesErased
 from chat_server.core.values import PublishedMessages
 from chat_server.history.history_file import HistoryInUseError
@@ -28,6 +28,7 @@ from chat_server.history.values import (
     Reader,
 )
 from chat_server.observability.event_log import EventLog
+from chat_server.tuning import Tuning
 from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
 from tests.support.running_server import StartServer
 from tests.support.small_disk import MIB, MakeDisk
