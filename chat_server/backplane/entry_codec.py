@@ -25,7 +25,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from chat_server.core import requests, values
 
 FORM: Final = "1"
-"""The form of the log and of the scripts. Servers of different forms cannot share a log."""
+"""The form of the log, of the scripts and of the decisions: raise it if servers before and after a
+change would decide differently at an entry. Servers of different forms cannot share a log."""
 
 RawEntry: TypeAlias = tuple[bytes, list[bytes]]
 """An entry as Redis returns it: the ID, then names and values in turn."""

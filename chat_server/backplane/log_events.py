@@ -32,6 +32,9 @@ class LogEvents(Protocol):
     def redis_setting(self, why: str) -> None:
         """A setting of Redis may lose entries. One line with the cure."""
 
+    def servers_differ(self, why: str) -> None:
+        """Servers that share the log may decide differently. One line with the cure."""
+
     def log_seeded(self, entries: int) -> None:
         """Redis was empty, and this server has written the state and its newest entries there."""
 

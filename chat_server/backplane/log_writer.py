@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -224,6 +225,7 @@ class LogWriter:
             _milliseconds(self._tuning.redis_lease_seconds),
             self._reader.floor,
             self._outgoing.base,
+            unicodedata.unidata_version,
         )
         match reply:
             case [b"ok", epoch, known, was_alive, stamp]:

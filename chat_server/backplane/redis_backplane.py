@@ -23,7 +23,11 @@ from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.log_writer import LogWriter
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.pending import Pending
-from chat_server.backplane.redis_checks import clock_problems, setting_problems
+from chat_server.backplane.redis_checks import (
+    clock_problems,
+    setting_problems,
+    unicode_problems,
+)
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.core import BackplaneUnavailableError, Replica, Session, requests, values
 from chat_server.tuning import Tuning
@@ -286,6 +290,8 @@ class RedisBackplane(Generic[values.ReceiverT]):
         )
 
     def _check_settings(self, connection: RedisConnection) -> None:
-        """Warn about settings of Redis that may lose entries, and about clocks that differ."""
+        """Warn about settings of Redis that may lose entries, and about what differs."""
         for problem in (*setting_problems(connection), *clock_problems(connection, self._clock)):
             self._events.redis_setting(problem)
+        for problem in unicode_problems(connection, self._name):
+            self._events.servers_differ(problem)

@@ -11,7 +11,11 @@ from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.connection_errors import NO_REPLICAS
 from chat_server.backplane.entry_codec import FORM, EntryError, account_from_json
 from chat_server.backplane.log_events import BackplaneError
-from chat_server.backplane.redis_checks import clock_problems, setting_problems
+from chat_server.backplane.redis_checks import (
+    clock_problems,
+    setting_problems,
+    unicode_problems,
+)
 from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.backplane.scripts import LOG, STATE, USERS
 from chat_server.core import requests
@@ -68,11 +72,15 @@ class RedisReport:
 
 
 def probe_redis(
-    settings: RedisSettings, timeout: float, clock: Callable[[], float] = time.time
+    settings: RedisSettings,
+    timeout: float,
+    clock: Callable[[], float] = time.time,
+    name: str = "",
 ) -> RedisReport:
     """Connect to Redis and look at it. Raises `BackplaneError` if that fails.
 
-    `timeout`: in seconds, for each step. `clock`: of this machine, seconds since the epoch.
+    `timeout`: in seconds, for each step. `clock`: of this machine, seconds since the epoch. `name`:
+    of the server that would start.
     """
     connection = connect(settings, timeout, "chat-server-check")
     try:
@@ -81,6 +89,7 @@ def probe_redis(
         report.errors += _missing_rights(connection)
         report.warnings += clock_problems(connection, clock)
         report.warnings += setting_problems(connection)
+        report.warnings += unicode_problems(connection, name)
         _check_log(connection, report)
         return report
     finally:
@@ -136,8 +145,8 @@ def _check_log(connection: RedisConnection, report: RedisReport) -> None:
             return
         if state.get(b"form") != FORM.encode():
             report.errors.append(
-                "the servers have another version, and only servers of one version share a log;"
-                " stop them all, then start this one"
+                "the servers have another version, and only servers of one version share a log; run"
+                " theirs, or upgrade all of them at once as docs/cluster.md says"
             )
             return
         flat = connection.command("HGETALL", USERS)

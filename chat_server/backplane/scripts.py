@@ -16,7 +16,7 @@ was given; `users_at`, that of the last change of an account; `edits_at`, the st
 change of an account which was appended again had before; `n`, how many entries there were;
 `floor`, the highest stamp that a server has read; `snapped_n` and `snapped_at` (ms) of the last
 snapshot, and `claimed_at` (ms) when a server began one; `beat_at` (ms), the last renewal of any
-lease.
+lease; `unicode:<node>`, the version of the Unicode tables of a server that holds a lease.
 
 The field of a node in the sessions says that all sessions of that node are there. Without it the
 table was lost, and an entry that the fence would refuse is one of a session that is not known.
@@ -38,6 +38,7 @@ LOG: Final = "{lobby}:log"
 STATE: Final = "{lobby}:state"
 NODES: Final = "{lobby}:nodes"
 ENDED: Final = "{lobby}:ended"
+LEASES: Final = "{lobby}:leases"
 SESSIONS: Final = "{lobby}:sessions"
 USERS: Final = "{lobby}:users"
 SNAPSHOTS: Final = "{lobby}:snapshots"
@@ -47,7 +48,7 @@ KEYS: Final = (
     STATE,
     NODES,
     ENDED,
-    "{lobby}:leases",
+    LEASES,
     SESSIONS,
     USERS,
     SNAPSHOTS,
@@ -109,6 +110,7 @@ local function end_node(node)
   set(ENDED, node, (get(NODES, node) or '0') .. ' ' .. text(now() / 1000))
   redis.call('HDEL', NODES, node)
   redis.call('HDEL', LEASES, node)
+  redis.call('HDEL', STATE, 'unicode:' .. node)
   local sessions = redis.call('HGETALL', SESSIONS)
   for i = 1, #sessions, 2 do
     if string.match(sessions[i + 1], '^%d+ (.*)$') == node then
@@ -187,7 +189,7 @@ return {'ok', stamp}
 """Append one entry: number, fence, stamp, sessions, stream."""
 
 HELLO: Final = _script("""
--- node form lease_ms floor base
+-- node form lease_ms floor base unicode
 local node, form, floor, base = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local epoch = get(STATE, 'epoch')
 if not epoch then return {'empty'} end
@@ -213,12 +215,13 @@ set(NODES, node, known)
 redis.call('HDEL', ENDED, node)
 set(LEASES, node, text(now() / 1000 + ARGV[3]))
 if floor > state('floor') then set(STATE, 'floor', ARGV[4]) end
+if ARGV[6] then set(STATE, 'unicode:' .. node, ARGV[6]) end
 for _, other in ipairs(older) do end_node(other) end
 return {'ok', epoch, known, was_alive, get(STATE, 'at')}
 """)
 """A server's first step on each connection of its writer. `base`: the number before the first that
-it can send. Returns the number that Redis knows, and whether it knows the sessions of the server as
-well."""
+it can send. `unicode`: the version of its tables. Returns the number that Redis knows, and whether
+it knows the sessions of the server as well."""
 
 RESTORE: Final = _script("""
 -- user generation node data

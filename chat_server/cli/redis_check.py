@@ -25,7 +25,7 @@ def check_redis(config: Config, use_accounts: Callable[[Accounts], None]) -> Ite
     url = parse_redis_url(config.redis)
     settings = RedisSettings(url, config.redis_password_file, config.redis_ca)
     try:
-        report = probe_redis(settings, config.tuning.redis_login_seconds)
+        report = probe_redis(settings, config.tuning.redis_login_seconds, name=config.node)
     except BackplaneError as error:
         yield Finding(Severity.ERROR, str(error))
         return

@@ -74,6 +74,10 @@ class ClusterEvents:
         """A setting of Redis may lose messages, or its clock is wrong. `why` names the cure."""
         self._write("!", "redis_setting", f"Check Redis: {one_line(why)}", why=why)
 
+    def servers_differ(self, why: str) -> None:
+        """Servers that share the log may decide differently. `why` names the cure."""
+        self._write("!", "servers_differ", f"The servers differ: {one_line(why)}", why=why)
+
     def log_seeded(self, entries: int) -> None:
         """Redis was empty. This server wrote the state there, and the newest entries."""
         self._write(

@@ -39,6 +39,9 @@ class NotedEvents:
     def redis_setting(self, why: str) -> None:
         self.seen.append(("setting", why))
 
+    def servers_differ(self, why: str) -> None:
+        self.seen.append(("differ", why))
+
     def log_seeded(self, entries: int) -> None:
         self.seen.append(("seeded", entries))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
-from chat_server.backplane import BackplaneError
+from chat_server.backplane import BackplaneError, RedisSettings, parse_redis_url, probe_redis
 from chat_server.core import BackplaneUnavailableError, Session, requests
 from tests.support.log_node import QUICK, LogNode, Talk, running
 from tests.support.redis_proxy import RedisProxy
@@ -498,3 +499,24 @@ def test_fifty_logins_of_one_user_leave_one_session(redis_server: RedisServer) -
         assert a.replica.sessions == b.replica.sessions == {"alice": (alive.generation, alive.node)}
         assert alive.generation == max(each.generation for each in sessions)
         until(lambda: a.replica.emitted == b.replica.emitted)
+
+
+def test_start_warns_about_a_running_server_with_other_unicode_tables(
+    redis_server: RedisServer,
+) -> None:
+    a = LogNode(redis_server.url, "a")
+    with running(a):
+        field = f"unicode:{a.backplane.node}"
+        own = redis_server.command("HGET", "{lobby}:state", field)
+        assert own == unicodedata.unidata_version
+        with running(same := LogNode(redis_server.url, "b")):
+            assert not same.events.count("differ")
+        redis_server.command("HSET", "{lobby}:state", field, "9.0.0")
+        with running(other := LogNode(redis_server.url, "c")):
+            (why,) = (str(why) for name, why in other.events.seen if name == "differ")
+        assert why.startswith(f"this server has version {own} of the Unicode tables, and a has 9.0")
+        settings = RedisSettings(parse_redis_url(redis_server.url))
+        assert why in probe_redis(settings, 5.0).warnings
+        assert why not in probe_redis(settings, 5.0, name="a").warnings
+    assert redis_server.command("HGET", "{lobby}:state", field) is None
+    assert why not in probe_redis(settings, 5.0).warnings
