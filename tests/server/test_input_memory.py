@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from chat_server.cli.preflight import _INPUT_BYTES
+from chat_server.cli.capacity_checks import _INPUT_BYTES
 from tests.support.running_server import StartServer
 
 CLIENTS = 10

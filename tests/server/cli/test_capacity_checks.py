@@ -1,4 +1,4 @@
-"""Checks whose findings depend on the machine."""
+"""Checks whose findings depend on the machine, and the limits of the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.cli import host_limits, preflight
+from chat_server.cli import capacity_checks, host_limits
+from chat_server.cli.capacity_checks import check_memory, check_places, check_threads
 from chat_server.cli.findings import Finding, Severity
 from chat_server.cli.host_limits import (
     ResourceLimit,
@@ -15,7 +16,6 @@ from chat_server.cli.host_limits import (
     raise_file_limit,
     thread_limit,
 )
-from chat_server.cli.preflight import check_memory, check_places, check_threads
 from chat_server.config import MAX_CLIENTS, RESERVED_FILES, Config, clients_within_file_limit
 
 
@@ -28,13 +28,13 @@ def test_finding_is_one_line_prefixed_with_severity() -> None:
 def test_check_threads_warns_if_limit_is_below_max_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(max_clients=1000)
     monkeypatch.setattr(
-        "chat_server.cli.preflight.thread_limit", lambda: ResourceLimit(512, "the test")
+        "chat_server.cli.capacity_checks.thread_limit", lambda: ResourceLimit(512, "the test")
     )
     (finding,) = check_threads(config)
     assert finding.severity is Severity.WARNING
     assert "the test admits 512" in finding.text
     monkeypatch.setattr(
-        "chat_server.cli.preflight.thread_limit", lambda: ResourceLimit(5000, "the test")
+        "chat_server.cli.capacity_checks.thread_limit", lambda: ResourceLimit(5000, "the test")
     )
     (finding,) = check_threads(config)
     assert finding.severity is Severity.OK
@@ -43,13 +43,13 @@ def test_check_threads_warns_if_limit_is_below_max_clients(monkeypatch: pytest.M
 def test_check_memory_warns_if_limit_is_below_need(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(max_clients=10_000)
     monkeypatch.setattr(
-        "chat_server.cli.preflight.memory_limit", lambda: ResourceLimit(512 << 20, "the test")
+        "chat_server.cli.capacity_checks.memory_limit", lambda: ResourceLimit(512 << 20, "the test")
     )
     (finding,) = check_memory(config)
     assert finding.severity is Severity.WARNING
     assert "the test has 537 MB" in finding.text
     monkeypatch.setattr(
-        "chat_server.cli.preflight.memory_limit", lambda: ResourceLimit(2 << 30, "the test")
+        "chat_server.cli.capacity_checks.memory_limit", lambda: ResourceLimit(2 << 30, "the test")
     )
     (finding,) = check_memory(config)
     assert finding.severity is Severity.OK
@@ -83,7 +83,7 @@ def test_host_limits_are_unknown_if_system_reports_none(
     monkeypatch.setattr(host_limits, "_KERNEL_LIMITS", tmp_path)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, 0))
     assert thread_limit() is None
-    monkeypatch.setattr(preflight, "thread_limit", thread_limit)
+    monkeypatch.setattr(capacity_checks, "thread_limit", thread_limit)
     (finding,) = check_threads(Config(max_clients=10))
     assert "unknown" in finding.text
 
