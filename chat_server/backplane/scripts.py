@@ -89,19 +89,17 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
--- A stamp for `count` messages. `least` > 0: not that of the clock, but the next one from there.
-local function next_stamp(count, least)
-  local last = state('at')
-  local stamp = math.max(least, last + 1)
-  if least == 0 then stamp = math.max(stamp, now(), state('floor') + 1) end
-  set(STATE, 'at', text(stamp + count - 1))
-  return text(stamp)
-end
-
-local function append(stamp, kind, node, number, user, generation, first, room, data)
-  redis.call('XADD', LOG, 'MAXLEN', '~', '200000', stamp .. '-0',
-    'n', redis.call('HINCRBY', STATE, 'n', 1), 'k', kind, 'o', node, 's', number, 'u', user,
-    'g', generation, 'w', first, 'r', room, 'd', data)
+-- Append an entry with a stamp for each of `count` messages, and return the first. `least` > 0: not
+-- the stamp of the clock, but the next one from there.
+local function append(count, least, kind, node, number, user, generation, first, room, data)
+  local last, floor, n = unpack(redis.call('HMGET', STATE, 'at', 'floor', 'n'))
+  local stamp = math.max(least, tonumber(last or '0') + 1)
+  if least == 0 then stamp = math.max(stamp, now(), tonumber(floor or '0') + 1) end
+  n = text(tonumber(n or '0') + 1)
+  redis.call('HSET', STATE, 'at', text(stamp + count - 1), 'n', n)
+  stamp = text(stamp)
+  redis.call('XADD', LOG, 'MAXLEN', '~', '200000', stamp .. '-0', 'n', n, 'k', kind, 'o', node,
+    's', number, 'u', user, 'g', generation, 'w', first, 'r', room, 'd', data)
   return stamp
 end
 
@@ -117,7 +115,7 @@ local function end_node(node)
       redis.call('HDEL', SESSIONS, sessions[i])
     end
   end
-  append(next_stamp(1, 0), 'end-node', '', '0', '', '0', '0', '', cjson.encode({node}))
+  append(1, 0, 'end-node', '', '0', '', '0', '0', '', cjson.encode({node}))
 end
 
 local function generation_of(user)
@@ -176,8 +174,8 @@ if kind == 'account' then
   if old ~= '' then redis.call('HDEL', USERS, old) end
 end
 
-local stamp = next_stamp(tonumber(ARGV[7]), first)
-append(stamp, kind, node, number, user, generation, ARGV[6], ARGV[8], ARGV[9])
+local stamp = append(
+  tonumber(ARGV[7]), first, kind, node, number, user, generation, ARGV[6], ARGV[8], ARGV[9])
 if kind == 'account' then set(STATE, 'users_at', stamp) end
 if kind == 'login' then
   set(SESSIONS, user, (first > 0 and ARGV[6] or stamp) .. ' ' .. node)
@@ -230,7 +228,7 @@ local generation = held and string.match(held, '^%d+')
 if generation and tonumber(generation) >= tonumber(ARGV[2]) then return {'held'} end
 set(SESSIONS, ARGV[1], ARGV[2] .. ' ' .. ARGV[3])
 -- The next stamp, and not that of the clock: so entries that are sent again next keep their own.
-append(next_stamp(1, 1), 'restore', '', '0', ARGV[1], ARGV[2], '0', '', ARGV[4])
+append(1, 1, 'restore', '', '0', ARGV[1], ARGV[2], '0', '', ARGV[4])
 return {'ok'}
 """)
 """Go on with a session, unless the user has a newer one."""
