@@ -78,6 +78,6 @@ def test_full_ban_list_rejects_new_ban_and_keeps_existing_bans(
 @pytest.mark.slow
 def test_ban_list_queries_add_no_entries(bans: BanList) -> None:
     bans.ban_address("192.0.2.1", None)
-    for number in range(1_000_000):
+    for number in range(100_000):
         assert bans.address_ban(f"2001:db8:{number % 65536:x}::{number:x}") is None
     assert len(bans._addresses) == 1

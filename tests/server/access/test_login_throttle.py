@@ -8,7 +8,7 @@ import pytest
 
 from chat_server.access.login_throttle import KNOWN_SECONDS, MAX_KNOWN_ADDRESSES, LoginThrottle
 from tests.support.fake_clock import FakeClock
-from tests.support.many_addresses import MILLION, address_number
+from tests.support.many_addresses import MANY_ADDRESSES, address_number
 
 OFFICE = "192.0.2.1"
 
@@ -96,7 +96,7 @@ def test_login_throttle_counts_distinct_addresses_separately(
 @pytest.mark.slow
 def test_login_throttle_queries_add_no_entries(clock: FakeClock) -> None:
     throttle = LoginThrottle(10, 600, clock)
-    for number in range(MILLION):
+    for number in range(MANY_ADDRESSES):
         throttle.retry_after(address_number(number), "alice")
     assert not throttle._failures._times
 

@@ -16,7 +16,7 @@ from chat_server.access.rate_limits import (
 )
 from chat_server.addresses import LOOPBACK, parse_network, rate_limit_key
 from tests.support.fake_clock import FakeClock
-from tests.support.many_addresses import MILLION, address_number
+from tests.support.many_addresses import MANY_ADDRESSES, address_number
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def assert_memory_below(megabytes: float) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [LoginThrottle, UnauthenticatedLimiter])
-def test_limiter_table_stays_bounded_for_a_million_addresses(
+def test_limiter_table_stays_bounded_for_many_addresses(
     clock: FakeClock, kind: type[LoginThrottle] | type[UnauthenticatedLimiter]
 ) -> None:
     if kind is LoginThrottle:
@@ -166,7 +166,7 @@ def test_limiter_table_stays_bounded_for_a_million_addresses(
         without_login = UnauthenticatedLimiter(32, 600, (), clock)
         table = without_login._recent[0]._times
         record, wait = without_login.record_unauthenticated, without_login.retry_after
-    for number in range(MILLION - 1):
+    for number in range(MANY_ADDRESSES - 1):
         record(address_number(number))
     assert len(table) == MAX_TRACKED_ADDRESSES
     clock.now += 600
@@ -192,9 +192,9 @@ def test_full_sliding_window_table_stays_below_memory_limit(
 
 
 @pytest.mark.slow
-def test_connection_limiter_keeps_no_entry_after_a_million_connections() -> None:
+def test_connection_limiter_keeps_no_entry_after_many_connections() -> None:
     connections = ConnectionLimiter(16, ())
-    for number in range(MILLION):
+    for number in range(MANY_ADDRESSES):
         address = address_number(number)
         assert connections.admit(address)
         connections.release(address)

@@ -28,7 +28,9 @@ PROGRAM = [sys.executable, "-m", "chat_server"]
 
 def test_users_add_creates_file_and_account(users_file: Path) -> None:
     done = run_server(
-        "users", "add", "alice", "--users", users_file, "--password-stdin", typed="horse-battery\n"
+        *("users", "add", "alice", "--users", users_file, "--password-stdin"),
+        typed="horse-battery\n",
+        default_cost=True,
     )
     assert (done.exit_code, done.stdout) == (0, f"Added alice to {users_file}\n")
     hashed = read_accounts(users_file)["alice"]

@@ -65,14 +65,14 @@ def test_rejection_log_groups_ipv6_addresses_by_64_prefix(harness: RejectionHarn
 
 
 @pytest.mark.slow
-def test_rejection_log_stays_bounded_for_a_million_addresses(harness: RejectionHarness) -> None:
-    for number in range(1_000_000):
+def test_rejection_log_stays_bounded_for_many_addresses(harness: RejectionHarness) -> None:
+    for number in range(100_000):
         harness.reject(f"2001:db8:{number // 65536:x}:{number % 65536:x}::1")
     assert len(harness.lines()) == len(harness._log._lines) == 256
     harness.clock.now += 60
     harness.reject("192.0.2.1")
     (line,) = harness.lines()
-    assert line == f"Refused 192.0.2.1:0: {REASON} (and {1_000_000 - 256} from other addresses)"
+    assert line == f"Refused 192.0.2.1:0: {REASON} (and {100_000 - 256} from other addresses)"
     for number in range(1000):
         harness.reject(f"192.0.2.{number % 256}")
     assert len(harness._log._lines) <= 256
