@@ -40,7 +40,7 @@ def join(
         return Rejected(RejectReason.INVALID_ROOM_NAME, name)
     if room == session.room.name:
         return AlreadyInRoom(room)
-    similar = None if room in state.rooms else state.similar_room(room)
+    similar = None if room in state.rooms else state.looks.similar_room(room)
     if similar is not None:
         return Rejected(RejectReason.SIMILAR_ROOM, room, other=similar)
     return Joined(session.user, room)

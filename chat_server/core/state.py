@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Generic, cast
 
-from chat_server.confusables import look_of
 from chat_server.core.deliveries import Delivery, addressed, addressed_to
 from chat_server.core.local_clients import LocalClients
 from chat_server.core.move_notices import MoveNotices, to_watchers_in
 from chat_server.core.presence import PresenceRecord
 from chat_server.core.records import SavedState
+from chat_server.core.room_looks import RoomLooks
 from chat_server.core.rooms import Room, Session, is_subscribed_to
 from chat_server.core.values import (
     AccountRenamed,
@@ -81,11 +81,8 @@ class HubState(Generic[ReceiverT]):
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
         self._notices = MoveNotices(self.rooms, self.watchers, self.presence)
-        self.looks: dict[tuple[int, str], str] = {}
-        """The open rooms by each form of their names that is compared, with the number of the form.
-        No two rooms look alike, so each form belongs to one room. If events from elsewhere open
-        such rooms all the same, the older one has the form."""
-        self._add_look(LOBBY)
+        self.looks = RoomLooks()
+        self.looks.add(LOBBY)
         self.subscriptions: dict[str, set[str]] = {
             user: set(publishers) for user, publishers in saved.subscriptions.items()
         }
@@ -104,13 +101,6 @@ class HubState(Generic[ReceiverT]):
         An event about a missing user or room changes nothing but `last_stamp`.
         """
         return _HANDLERS[type(event)](self, event)
-
-    def similar_room(self, name: str) -> str | None:
-        """Return the open room that a new room `name` could be mistaken for, or None."""
-        for form in enumerate(look_of(name)):
-            if form in self.looks:
-                return self.looks[form]
-        return None
 
     def apply_messages(self, run: PublishedMessages) -> tuple[ReceiverT, ...]:
         """Apply a run of messages and return its recipients.
@@ -180,7 +170,7 @@ class HubState(Generic[ReceiverT]):
         room = self.rooms.get(name)
         if room is None:
             room = self.rooms[name] = Room(name)
-            self._add_look(name)
+            self.looks.add(name)
         return room
 
     def attach(self, session: Session[ReceiverT]) -> None:
@@ -404,8 +394,8 @@ class HubState(Generic[ReceiverT]):
         self.lobby.forget_recipients()
         self.rooms.clear()
         self.rooms[LOBBY] = self.lobby
-        self.looks.clear()
-        self._add_look(LOBBY)
+        self.looks = RoomLooks()
+        self.looks.add(LOBBY)
         receivers = tuple(each.receiver for each in sessions if each.is_local)
         return addressed(receivers, EndNotice(EndCause.SHUTDOWN))
 
@@ -428,13 +418,7 @@ class HubState(Generic[ReceiverT]):
         if room.members or room is self.lobby:
             return
         del self.rooms[room.name]
-        for form in enumerate(look_of(room.name)):
-            if self.looks.get(form) == room.name:
-                del self.looks[form]
-
-    def _add_look(self, name: str) -> None:
-        for form in enumerate(look_of(name)):
-            self.looks.setdefault(form, name)
+        self.looks.remove(room.name)
 
 
 _HANDLERS: Final[dict[type, Callable[[Any, Any], list[Any]]]] = {

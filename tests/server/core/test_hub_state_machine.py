@@ -265,7 +265,7 @@ class HubMachine(RuleBasedStateMachine):
         assert hub._applier.state.sessions == self.online
         assert hub._applier.state.watchers.keys() == model.presence
         assert hub._applier.state.rooms.keys() == {"lobby", *model.room.values()}
-        assert set(hub._applier.state.looks.values()) == hub._applier.state.rooms.keys()
+        assert set(hub._applier.state.looks.rooms.values()) == hub._applier.state.rooms.keys()
         for name, room in hub._applier.state.rooms.items():
             assert room.members.keys() == model.members(name)
         for session in self.ended_sessions:

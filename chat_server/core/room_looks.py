@@ -1,0 +1,35 @@
+"""The looks of the open rooms: no new room may have a name that looks like the name of another."""
+
+from __future__ import annotations
+
+from chat_server.confusables import look_of
+
+
+class RoomLooks:
+    """The open rooms by what their names look like. Changed under the hub's lock."""
+
+    __slots__ = ("rooms",)
+
+    def __init__(self) -> None:
+        self.rooms: dict[tuple[int, str], str] = {}
+        """The names by each form that is compared, with the number of the form. No two rooms look
+        alike, so each form belongs to one room. If events from elsewhere open such rooms all the
+        same, the older one has the form."""
+
+    def add(self, name: str) -> None:
+        """Add a room that opens."""
+        for form in enumerate(look_of(name)):
+            self.rooms.setdefault(form, name)
+
+    def remove(self, name: str) -> None:
+        """Remove a room that closes."""
+        for form in enumerate(look_of(name)):
+            if self.rooms.get(form) == name:
+                del self.rooms[form]
+
+    def similar_room(self, name: str) -> str | None:
+        """Return the open room that a new room `name` could be mistaken for, or None."""
+        for form in enumerate(look_of(name)):
+            if form in self.rooms:
+                return self.rooms[form]
+        return None
