@@ -8,6 +8,7 @@ from statistics import linear_regression
 from typing import Final
 
 from benchmarks.cluster_bounds import CLUSTER_BOUNDS
+from benchmarks.crowd_bounds import CROWD_BOUNDS
 from benchmarks.figures import Figures
 from benchmarks.goals import Bound, CheckedBound, at_most, worst
 from benchmarks.parts import history, past, tls
@@ -308,6 +309,7 @@ CHECKED_BOUNDS: Final = (
         at_most(250),
         0,
     ),
+    *CROWD_BOUNDS,
     *CLUSTER_BOUNDS,
     CheckedBound(
         "client: start to login form / start of an empty Textual app",

@@ -39,6 +39,8 @@ class Clients:
     receivers: int = 0
     mesh: int = 0
     """1: the publishers subscribe to each other, and there are no other receivers."""
+    rooms: int = 1
+    """Rooms of a mesh. The publishers take them in turn, and follow those of their own room."""
     stalled: int = 0
     """Receivers that never read."""
     idle: int = 0
@@ -123,9 +125,12 @@ class Load:
             )
         return ready["seconds"]
 
-    def run(self, seconds: float, window: int) -> Result:
-        """Publish without a pause. With a `window` of 0, publish pipelined."""
-        self.begin(f"run seconds={seconds} window={window}")
+    def run(self, seconds: float, window: int, *, is_mean: bool = False) -> Result:
+        """Publish without a pause. With a `window` of 0, publish pipelined.
+
+        `is_mean`: the window counts copies for all receivers together, see native/publish.c.
+        """
+        self.begin(f"run seconds={seconds} window={window} mean={is_mean:d}")
         return self.result()
 
     def pace(self, seconds: float, rate: float) -> Result:

@@ -8,6 +8,7 @@ from string import Template
 from typing import Final
 
 from benchmarks import cluster_tables, tables
+from benchmarks.crowd_tables import crowd_table
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figures
 from benchmarks.parts import cluster, tls
@@ -43,6 +44,7 @@ class _Values(Mapping[str, str]):
             "pair": cluster_tables.pair_table(figures),
             "nodes": cluster_tables.nodes_table(figures),
             "before": cluster_tables.before_table(figures),
+            "everyone": crowd_table(figures),
             "crowd": str(cluster.CROWD),
             "machine": about["machine"],
             "pinning": _pinning(about["pinned"] == "yes"),

@@ -17,10 +17,11 @@ static bool subscribing;
 static uint64_t began_at, progress_at, settled_at;
 
 /* Writes the room that a client joins; empty if it joins none. In the name of an idle client's room,
-   %d is replaced by the client's number. */
+   %d is replaced by the client's number. Several rooms of a mesh are numbered. */
 static void room_of(const struct client *client, char room[64]) {
     if (!(client->role & IDLE)) {
-        snprintf(room, 64, "%s", settings.room);
+        if (settings.rooms > 1) snprintf(room, 64, "%s%d", settings.room, client->id % settings.rooms);
+        else snprintf(room, 64, "%s", settings.room);
         return;
     }
     const char *mark = strstr(settings.idle_room, "%d");
@@ -59,7 +60,7 @@ static void subscribe(struct client *client) {
     }
     client->stage = SUBSCRIBING;
     for (int i = 0; i < settings.publishers; i++) {
-        if (i == client->id) continue;
+        if (!hears(client, i)) continue;
         char name[16], line[64];
         user_name(&clients[i], name);
         client->replies_due++;

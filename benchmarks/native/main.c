@@ -2,7 +2,8 @@
    once and prints one line of JSON. Then it reads commands from standard input and prints one line of
    JSON for each:
 
-     run seconds=0.4 window=50      publish without a pause; window=0 is pipelined
+     run seconds=0.4 window=50      publish without a pause; window=0 is pipelined,
+                                    mean=1 a mean window (see publish.c)
      pace seconds=2 rate=100        publish at a rate, and measure latency from the intended time
      presence                       turn presence on for every client
      join room=storm                let every client join a room

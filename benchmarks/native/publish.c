@@ -1,7 +1,8 @@
 /* Format messages, and limit how far a publisher may run ahead of its receivers.
 
    With a window of W, at most W messages of a publisher are in flight: sent, but not yet received by
-   all of its receivers. A pipelined publisher writes as fast as its socket accepts data, with two limits:
+   all of its receivers. With a mean window, at most W copies of them for each of its receivers, so some
+   receivers may be further behind. A pipelined publisher writes as fast as its socket accepts data, with two limits:
 
    - It is never ahead of its slowest receiver by more messages than all receivers got in the best run
      so far, or in this run. So a slow server drains in about the duration of a run, and a fast
@@ -33,7 +34,7 @@ void prepare_publishing(void) {
     suffix[0] = ' ';
     strcpy(suffix + settings.size - 34, settings.protocol == IRC ? "$\r\n" : "$\n");
     suffix_length = strlen(suffix);
-    int streams = settings.publishers - (settings.mesh ? 1 : 0);
+    int streams = settings.mesh ? (int)publishers[0].receivers : settings.publishers;
     max_ahead = (uint32_t)(MAX_BYTES_AHEAD / (settings.size + SERVER_OVERHEAD) / (streams > 0 ? streams : 1));
 }
 
@@ -51,8 +52,10 @@ void publish(struct client *client, uint32_t count, uint64_t when) {
 }
 
 /* Returns how many messages a publisher may send now. */
-static uint32_t allowance(const struct publisher *publisher, uint32_t window) {
-    uint32_t ahead = publisher->sent - publisher->received;
+static uint32_t allowance(const struct publisher *publisher, uint32_t window, bool is_mean) {
+    uint32_t received = publisher->received;
+    if (is_mean && publisher->receivers) received = (uint32_t)(publisher->deliveries / publisher->receivers);
+    uint32_t ahead = publisher->sent - received;
     uint32_t in_this_run = publisher->received - publisher->started;
     uint32_t limit = window ? window : in_this_run > publisher->best_count ? in_this_run : publisher->best_count;
     if (!window && limit < INITIAL_WINDOW) limit = INITIAL_WINDOW;
@@ -60,12 +63,12 @@ static uint32_t allowance(const struct publisher *publisher, uint32_t window) {
     return ahead < limit ? limit - ahead : 0;
 }
 
-void fill_windows(uint32_t window, uint64_t now) {
+void fill_windows(uint32_t window, bool is_mean, uint64_t now) {
     uint32_t chunk = (uint32_t)(CHUNK / (settings.size + 1));
     for (int i = 0; i < settings.publishers; i++) {
         struct client *client = &clients[i];
         for (int chunks = 0; chunks < 4 && client->stage == READY && !client->out_length; chunks++) {
-            uint32_t count = allowance(&publishers[i], window);
+            uint32_t count = allowance(&publishers[i], window, is_mean);
             if (!count) break;
             publish(client, count < chunk ? count : chunk, now);
         }

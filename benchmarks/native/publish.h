@@ -9,8 +9,8 @@ void prepare_publishing(void);
 /* Writes `count` messages with the given intended time. */
 void publish(struct client *client, uint32_t count, uint64_t when);
 
-/* Lets every publisher write as far as `window` allows; 0 is pipelined. */
-void fill_windows(uint32_t window, uint64_t now);
+/* Lets every publisher write as far as `window` allows; 0 is pipelined. See publish.c for a mean window. */
+void fill_windows(uint32_t window, bool is_mean, uint64_t now);
 
 bool everything_received(void);
 

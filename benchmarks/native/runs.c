@@ -21,7 +21,7 @@ static enum command command;
 static uint64_t began_at, stop_at, timeout, progress_at, interval, delivered_before, delivered_seen;
 static uint64_t counted, counted_at; /* deliveries when the publishers stopped, and the time of that */
 static uint32_t window, paced_count, replies_due;
-static bool until_cut, ceiling_done;
+static bool until_cut, is_mean, ceiling_done;
 static char expected_reply[96];
 static uint32_t *latencies;     /* of every delivery, in microseconds */
 static uint32_t *worst_latency; /* of every message of the first publisher, in microseconds */
@@ -78,15 +78,14 @@ static void print_latency(void) {
            quantile(0.5), quantile(0.99), quantile(1), late, episodes);
 }
 
-static uint64_t sent_total(void) {
+static uint64_t deliveries_due(void) {
     uint64_t total = 0;
-    for (int i = 0; i < settings.publishers; i++) total += publishers[i].sent;
+    for (int i = 0; i < settings.publishers; i++) total += (uint64_t)publishers[i].sent * publishers[i].receivers;
     return total;
 }
 
 static void print_checks(void) {
-    uint64_t receivers = (uint64_t)(settings.mesh ? settings.publishers - 1 : settings.receivers);
-    uint64_t due = sent_total() * receivers;
+    uint64_t due = deliveries_due();
     printf("\"missing\": %lld, \"duplicates\": %llu, \"gaps\": %llu, \"malformed\": %llu, \"closed\": %llu",
            (long long)(due - tally.delivered), (unsigned long long)tally.duplicates, (unsigned long long)tally.gaps,
            (unsigned long long)tally.malformed, (unsigned long long)tally.closed);
@@ -170,6 +169,7 @@ bool begin_command(const char *text) {
     stop_at = began_at + (uint64_t)(seconds * 1e9);
     timeout = (uint64_t)(number_option(text, "timeout", 10) * 1e9);
     window = (uint32_t)number_option(text, "window", 1);
+    is_mean = number_option(text, "mean", 0) > 0;
     until_cut = number_option(text, "until_cut", 0) > 0;
     delivered_before = delivered_seen = tally.delivered;
     latency_count = worst_capacity = 0;
@@ -226,7 +226,7 @@ bool command_step(uint64_t now) {
         if (until_cut && cut_receivers(&cut_at) == settings.stalled && now < stop_at && stop_at > cut_at + AFTER_CUT)
             stop_at = cut_at + AFTER_CUT;
     } else {
-        if (settings.protocol != RAW) fill_windows(window, now);
+        if (settings.protocol != RAW) fill_windows(window, is_mean, now);
         if (stop_at < wake) wake = stop_at;
     }
     if (!done && now > progress_at + timeout) done = true;

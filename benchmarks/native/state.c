@@ -9,7 +9,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-struct settings settings = {.concurrency = 64, .size = 100};
+struct settings settings = {.concurrency = 64, .size = 100, .rooms = 1};
 struct client *clients;
 int client_count, epoll, timer;
 struct publisher *publishers;
@@ -58,6 +58,11 @@ double number_option(const char *options, const char *name, double fallback) {
     return text_option(options, name, value, sizeof value) ? strtod(value, NULL) : fallback;
 }
 
+bool hears(const struct client *client, int publisher) {
+    if (!(client->role & (RECEIVER | STALLED)) || client->id == publisher) return false;
+    return client->id % settings.rooms == publisher % settings.rooms;
+}
+
 void user_name(const struct client *client, char name[16]) {
     snprintf(name, 16, "u%05u", (unsigned)(settings.first + client->id) % 100000u);
 }
@@ -83,6 +88,7 @@ static void read_settings(const char *options) {
     settings.publishers = (int)number_option(options, "publishers", settings.publishers);
     settings.receivers = (int)number_option(options, "receivers", settings.receivers);
     settings.mesh = (int)number_option(options, "mesh", 0);
+    settings.rooms = (int)number_option(options, "rooms", 1);
     settings.stalled = (int)number_option(options, "stalled", 0);
     settings.idle = (int)number_option(options, "idle", 0);
     settings.first = (int)number_option(options, "first", 0);
@@ -95,6 +101,8 @@ static void read_settings(const char *options) {
     text_option(options, "password", settings.password, sizeof settings.password);
     if (settings.mesh) settings.receivers = 0;
     if (settings.size < 40 || settings.size > 440) fatal("size must be between 40 and 440");
+    if (settings.rooms < 1 || settings.rooms > 999) fatal("rooms must be between 1 and 999");
+    if (settings.rooms > 1 && (!settings.mesh || settings.protocol != CHAT)) fatal("rooms need a mesh, and the protocol chat");
     if (settings.publishers > 9999) fatal("publishers must not be more than 9999");
 }
 
@@ -115,7 +123,9 @@ static void make_clients(void) {
     }
     for (int i = 0; i < settings.publishers; i++) {
         publishers[i].expecting = calloc(RING, sizeof(uint16_t));
-        publishers[i].expecting[0] = (uint16_t)(settings.mesh ? settings.publishers - 1 : settings.receivers);
+        for (int j = 0; j < client_count; j++)
+            if (clients[j].role & RECEIVER && hears(&clients[j], i)) publishers[i].receivers++;
+        publishers[i].expecting[0] = (uint16_t)publishers[i].receivers;
     }
 }
 

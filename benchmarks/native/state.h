@@ -28,6 +28,7 @@ struct settings {
     int port; /* of the publishers */
     int receiver_ports[MAX_PORTS], receiver_port_count; /* all other clients take these ports in turn */
     int publishers, receivers, mesh, stalled, idle;
+    int rooms; /* of a mesh: the publishers take them in turn, and get the messages of their own room */
     int first;       /* number of the first user: u00000, u00001, ... */
     int concurrency; /* clients that are connecting or logging in at the same time, at most */
     int size;        /* bytes of a message's text */
@@ -54,6 +55,8 @@ struct publisher {
     uint32_t received;   /* every receiver has got all messages below this number */
     uint32_t started;    /* `sent` when the run began */
     uint32_t best_count; /* the most messages of one run that all receivers got before it ended */
+    uint32_t receivers;  /* how many get its messages */
+    uint64_t deliveries; /* copies of its messages that arrived at its receivers */
     uint16_t *expecting;
 };
 
@@ -84,6 +87,9 @@ void fatal(const char *format, ...) __attribute__((format(printf, 1, 2), noretur
 /* Finds name=value among options separated by spaces. Returns false if the name is not there. */
 bool text_option(const char *options, const char *name, char *value, size_t capacity);
 double number_option(const char *options, const char *name, double fallback);
+
+/* Returns whether a client gets the messages of a publisher. */
+bool hears(const struct client *client, int publisher);
 
 /* Writes the user name of a client. All names have the same length. */
 void user_name(const struct client *client, char name[16]);

@@ -114,6 +114,7 @@ static char *take_messages(struct client *client, uint32_t publisher, char *line
     tally.delivered += count;
     client->expected[publisher] = expected;
     struct publisher *state = &publishers[publisher];
+    state->deliveries += count;
     state->expecting[before % RING]--;
     state->expecting[expected % RING]++;
     while (!state->expecting[state->received % RING] && state->received != state->sent) state->received++;

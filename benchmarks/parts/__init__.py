@@ -11,6 +11,7 @@ from benchmarks.parts import (
     cluster_costs,
     cluster_faults,
     connections,
+    crowd,
     growth,
     history,
     history_faults,
@@ -28,6 +29,7 @@ from benchmarks.parts import (
 
 PARTS: Final[tuple[Part, ...]] = (
     throughput.PART,
+    crowd.PART,
     latency.PART,
     stalled.PART,
     logins.PART,

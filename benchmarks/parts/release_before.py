@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
 from contextlib import ExitStack
 from typing import Final
 
@@ -12,7 +10,8 @@ from benchmarks.load import Load
 from benchmarks.machine import cpu_seconds
 from benchmarks.parts.latency import RATE
 from benchmarks.parts.throughput import SHAPES, WARM_UP_SECONDS
-from benchmarks.servers import LOBBY, PROJECT, Server, ServerKind
+from benchmarks.revisions import check_out
+from benchmarks.servers import LOBBY, Server, ServerKind
 
 REVISION: Final = "47cf62b"
 """The last one before several servers could share a Redis."""
@@ -71,17 +70,10 @@ def _measure(bench: Bench) -> None:
 
 def _kinds(bench: Bench) -> dict[str, ServerKind] | None:
     """Return the servers to compare. None if the revision is not there."""
-    checkout = bench.folder / "before"
-    archive = bench.folder / "before.tar"
-    command = ["git", "archive", "--output", str(archive), REVISION, "chat_server"]
-    try:
-        subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        bench.warn(f"no comparison with the release before: git has no revision {REVISION} here")
+    checkout = check_out(bench, REVISION)
+    if checkout is None:
         bench.figures.absent[BEFORE] = "git does not have that revision"
         return None
-    with tarfile.open(archive) as files:
-        files.extractall(checkout, filter="data")
     before = LOBBY._replace(title="Lobby before", checkout=checkout)
     return {BEFORE: before, NOW: LOBBY, CONTROL: before}
 

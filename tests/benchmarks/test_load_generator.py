@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import bcrypt
 import pytest
 
+from benchmarks.accounts import user_name
 from benchmarks.errors import BenchmarkError, DeliveryError, SetUpError
 from benchmarks.load import PYTHON_LOAD, Clients, Load, PythonClients, Result
 from benchmarks.native import Programs, compile_programs
-from benchmarks.servers import LOBBY
+from benchmarks.servers import LOBBY, ServerKind
 from tests.benchmarks.faulty_server import Fault, FaultyServer
 from tests.support.certificates import server_context
+from tests.support.running_server import StartServer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the load generators need epoll")
 
@@ -188,6 +193,37 @@ def test_load_generator_connects_receivers_to_their_own_ports_in_turn(
         deaf.stop()
     # The receiver of the other server gets nothing, and the other one everything.
     assert result["delivered"] == result["missing"] == 10
+
+
+@dataclass
+class ServerInTest:
+    """A server of this process, as a target of the load generator."""
+
+    port: int
+    kind: ServerKind = LOBBY
+
+    def log_tail(self) -> str:
+        return ""
+
+
+@pytest.mark.parametrize("is_mean", [False, True])
+def test_publishers_of_a_mesh_get_the_messages_of_their_own_room(
+    require_program: Callable[[str], Path],
+    compiled: Callable[[], Programs],
+    start_server: StartServer,
+    tmp_path: Path,
+    is_mean: bool,
+) -> None:
+    require_program("cc")
+    users = tmp_path / "bench.json"
+    password = bcrypt.hashpw(b"pw", bcrypt.gensalt(4)).decode()
+    users.write_text(json.dumps({user_name(number): password for number in range(7)}))
+    target = ServerInTest(start_server(users=users, rate=0).port)
+    clients = Clients(publishers=7, mesh=1, rooms=3)
+    with Load([str(compiled().load)], target, clients, pinned=False) as load:
+        load.set_up()
+        result = load.run(0.1, window=2, is_mean=is_mean)  # it checks what every client gets
+        assert result["delivered"] > 0
 
 
 def test_load_generator_reports_a_server_that_does_not_listen(

@@ -10,7 +10,7 @@ from benchmarks.__main__ import FIGURES_FILE, PAGE
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figures
 from benchmarks.goals import Bound
-from benchmarks.parts import release_before
+from benchmarks.parts import crowd, release_before
 from benchmarks.parts.cluster_faults import count_late
 from benchmarks.report import page
 
@@ -129,6 +129,28 @@ def test_page_compares_with_the_release_before_in_pairs_of_runs(figures: Figures
             figures.add(scenario, "now", "per_cpu_second", now)
     title = "without Redis / the release before: deliveries per CPU second, mean of all scenarios"
     assert row(page(figures), title)[1:] == ["0.99 x", "≥ 0.98 x", "goal"]
+
+
+def test_page_compares_a_crowd_with_irc_servers_and_an_earlier_revision(figures: Figures) -> None:
+    for server, per_second in (("lobby", 4_000_000), ("earlier", 1_000_000), ("ngircd", 3_200_000)):
+        figures.add("crowd/12", server, "per_second", per_second)
+        figures.add("crowd/1/mean", server, "per_second", per_second)
+    text = page(figures)
+    cells = row(text, "40 all-to-all, window 12")[1:4]
+    assert [cell.split()[0] for cell in cells] == ["4,000", "1,000", "3,200"]
+    assert row(text, "40 all-to-all, window 12 / ngIRCd")[1:] == ["1.25 x", "≥ 1.2 / 2 x", "pass"]
+    bound = row(text, "40 all-to-all, one in flight, mean / 3bb16fd")
+    assert bound[1:] == ["4.00 x", "≥ 3 / 4 x", "goal"]
+
+
+def test_lowest_ratio_of_one_publisher_is_the_one_that_counts(figures: Figures) -> None:
+    for shape in crowd.AUDIENCES:
+        for window in shape.windows:
+            name = crowd.scenario(shape, window, is_mean=False)
+            figures.add(name, "lobby", crowd.PER_CPU_SECOND, 90 if window == 50 else 120)
+            figures.add(name, "earlier", crowd.PER_CPU_SECOND, 100)
+    title = "one to many / 3bb16fd: deliveries per CPU second, the lowest scenario"
+    assert row(page(figures), title)[1:] == ["0.90 x", "≥ 0.98 x", "**missed**"]
 
 
 @pytest.mark.parametrize(
