@@ -8,6 +8,7 @@ has its own connection, and after any error it makes another one.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
@@ -34,6 +35,9 @@ from chat_server.escape import one_line
 
 _Address: TypeAlias = tuple[str, int] | str
 """Host and port, or the path of a Unix socket."""
+
+_ABORT_SECONDS: Final = 0.05
+"""Interval at which a connection is aborted until its thread has noticed that."""
 
 _NO_RETRY: Final = Retry(NoBackoff(), 0)
 
@@ -125,6 +129,24 @@ class RedisConnection:
             return self._connection.read_response()
         except ResponseError as error:
             return error
+
+
+def join_or_abort(
+    thread: threading.Thread, timeout: float, connection: Callable[[], RedisConnection | None]
+) -> None:
+    """Wait until a thread has ended that was asked to. After `timeout` seconds, abort what it does.
+
+    `connection()`: what it uses, now or last. It is closed, also if a defect has ended the thread.
+    One that is just being opened cannot be aborted.
+    """
+    if thread.is_alive():
+        thread.join(timeout)
+    while thread.is_alive():
+        if (used := connection()) is not None:
+            used.abort()
+        thread.join(_ABORT_SECONDS)
+    if (used := connection()) is not None:
+        used.close()
 
 
 def script_call(script: Script, *arguments: str | bytes | int) -> tuple[str | bytes | int, ...]:

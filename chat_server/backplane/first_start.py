@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from chat_server.backplane import scripts
@@ -35,6 +36,12 @@ def wait_for_running_servers(
             break
         if stopping.wait(_POLL):
             break
+
+
+def knows_any(connection: RedisConnection, nodes: Mapping[str, int]) -> bool:
+    """Return whether the log knows any of these nodes. It forgets them after a day."""
+    known = (connection.command("HKEYS", key) for key in (scripts.NODES, scripts.ENDED))
+    return any(name.decode() in nodes for names in known for name in names)
 
 
 def _has_servers(connection: RedisConnection) -> bool:

@@ -13,14 +13,13 @@ entries come again, sent by the servers that had appended them.
 from __future__ import annotations
 
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from chat_server.backplane import scripts, snapshots
-from chat_server.backplane.connection import RedisConnection
+from chat_server.backplane.connection import RedisConnection, join_or_abort
 from chat_server.backplane.entry_codec import (
     FORM,
     EntryError,
@@ -29,12 +28,14 @@ from chat_server.backplane.entry_codec import (
     origin,
     wrong_form,
 )
-from chat_server.backplane.first_start import wait_for_running_servers
+from chat_server.backplane.first_start import knows_any, wait_for_running_servers
 from chat_server.backplane.link_state import LinkState
-from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnreachableError
+from chat_server.backplane.log_events import BackplaneError, LogEvents
 from chat_server.backplane.log_tail import LogTail
 from chat_server.backplane.lost_changes import LostChanges
+from chat_server.backplane.outage_notice import OutageNotice
 from chat_server.backplane.outgoing import Outgoing
+from chat_server.backplane.read_progress import ReadProgress
 from chat_server.backplane.snapshots import Place
 from chat_server.backplane.state_writer import PlacedState, StateWriter
 from chat_server.core import Replica, requests
@@ -43,14 +44,7 @@ from chat_server.tuning import Tuning
 _MAX_CHUNK: Final = 500
 """Most entries of one read: a few milliseconds of work, whose output is sent together."""
 
-_POLL: Final = 0.05
-"""Seconds between two looks at whether the server stops, while the writer waits for the reader."""
-
-
-_GAP: Final = (
-    "an entry is missing in the log, which an operator has deleted; wait until another server has"
-    " written a snapshot"
-)
+_GAP: Final = "an entry is missing in the log; wait until a server has written a snapshot"
 
 
 class _OtherLogError(Exception):
@@ -73,6 +67,7 @@ class LogReader:
         """Connect to nothing yet. See `RedisBackplane` for `batch` and `accounts`."""
         self._outgoing = outgoing
         self._link = link
+        self._notice = OutageNotice(link, tuning, batch)
         self._events = events
         self._tuning = tuning
         self._batch = batch
@@ -98,9 +93,7 @@ class LogReader:
         self._is_same_gap = False
         """It was missing again after a snapshot was loaded: an operator has deleted it."""
         self._snapshot_is_due = self._accounts_are_lost = False
-        self._is_announced_away = False
-        self._moved = threading.Condition()
-        self._checks_wanted = self._checks_done = 0
+        self.progress = ReadProgress(lambda: self.position, self._stopping)
         self.read = 0
         """Entries that were applied."""
         self.replays = 0
@@ -145,33 +138,6 @@ class LogReader:
         """Write the accounts between two entries: Redis has lost them."""
         self._accounts_are_lost = True
 
-    def check_again(self, timeout: float, gives_up: Callable[[], bool]) -> None:
-        """Let the reader compare the log with what it has read, and wait for that.
-
-        After the log has lost something, the reader may not have noticed it yet. Raises
-        `BackplaneError` after `timeout` seconds, or soon after `gives_up()` is true.
-        """
-        with self._moved:
-            self._checks_wanted += 1
-            wanted = self._checks_wanted
-        self._wait(lambda: self._checks_done >= wanted, timeout, gives_up)
-
-    def wait_for(
-        self, stamp: int, timeout: float, gives_up: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Wait until all entries up to a stamp are applied. Raises `BackplaneError` as above."""
-        self._wait(lambda: self.position >= stamp, timeout, gives_up)
-
-    def _wait(
-        self, condition: Callable[[], bool], timeout: float, gives_up: Callable[[], bool]
-    ) -> None:
-        deadline = time.monotonic() + timeout
-        with self._moved:
-            while not condition():
-                if self._stopping.is_set() or gives_up() or time.monotonic() >= deadline:
-                    raise RedisUnreachableError("the log was not read in time")
-                self._moved.wait(_POLL)
-
     # Life
 
     def load(
@@ -198,19 +164,13 @@ class LogReader:
         if not reply[0]:
             self._place = Place(stamp, stamp, 0, dict(numbers))
         elif reply[1] == FORM.encode():
-            is_other = bool(numbers) and not self._has_any(connection, numbers)
+            is_other = bool(numbers) and not knows_any(connection, numbers)
             if is_other:
                 self._emitted_stamp, self._emitted = 0, {}
             self._use_snapshot(connection, reply, is_other_log=is_other)
         newest = self._compare(connection)
         while self.position < newest and self._read(connection, is_blocking=False):
             pass
-
-    @staticmethod
-    def _has_any(connection: RedisConnection, nodes: Mapping[str, int]) -> bool:
-        """Return whether the log knows any of these nodes. It forgets them after a day."""
-        known = (connection.command("HKEYS", key) for key in (scripts.NODES, scripts.ENDED))
-        return any(name.decode() in nodes for names in known for name in names)
 
     def start(self) -> None:
         """Start the thread."""
@@ -225,14 +185,7 @@ class LogReader:
 
         Only a connection that is being opened is waited for.
         """
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        while self._thread.is_alive():
-            if (connection := self._connection) is not None:
-                connection.abort()
-            self._thread.join(_POLL)
-        if self._connection is not None:
-            self._connection.close()  # also if a defect has ended the thread
+        join_or_abort(self._thread, timeout, lambda: self._connection)
 
     def _run(self) -> None:
         connection: RedisConnection | None = None
@@ -267,39 +220,25 @@ class LogReader:
     def _wait_after(self, error: Exception) -> None:
         pause = self._link.reader.failed(error)
         self._outgoing.wake()  # the writer asks whether Redis is away for it, too
-        self._notify()
+        self._notice.update(self._replica)
         self._stopping.wait(pause)
 
     def _follow(self, connection: RedisConnection) -> None:
         while not self._stopping.is_set():
-            if self._checks_done < self._checks_wanted:
+            if self.progress.is_check_wanted:
                 return
             has_read = self._read(connection, is_blocking=True)
             if self._gap is not None and (not has_read or self._place.number > self._gap):
                 self._gap, self._is_same_gap = None, False
             if self._gap is None:
                 self._link.reader.answered()
-            self._notify()
+            self._notice.update(self._replica)
             if self._snapshot_is_due:
                 self._snapshot_is_due = False
                 self._state_writer.write_snapshot(connection, self._epoch, self._state())
             if self._accounts_are_lost:
                 self._accounts_are_lost = False
                 self._state_writer.write_accounts(connection, self._epoch, self._place.stamp)
-
-    def _notify(self) -> None:
-        """Let the users know when Redis has been away for a while, and when it is back."""
-        away = self._link.away_seconds()
-        if away >= self._tuning.redis_notice_seconds and not self._is_announced_away:
-            self._is_announced_away = True
-            self._set_connected(False)
-        elif not away and self._is_announced_away:
-            self._is_announced_away = False
-            self._set_connected(True)
-
-    def _set_connected(self, is_connected: bool) -> None:
-        with self._batch():  # otherwise an idle client would get the notice with its next line
-            self._replica.set_connected(is_connected)
 
     # The log and the own place in it
 
@@ -310,7 +249,7 @@ class LogReader:
         Return the newest stamp of the log.
         """
         while True:
-            wanted = self._checks_wanted
+            wanted = self.progress.checks_wanted
             reply = connection.run(scripts.PLACE, self._place.stamp)
             epoch, form, *_ = reply
             if not epoch:
@@ -329,9 +268,7 @@ class LogReader:
                 continue
             # TRAP: before the writer sends lost changes of accounts that build on them.
             self._lost_changes.append(connection)
-            with self._moved:
-                self._checks_done = wanted
-                self._moved.notify_all()
+            self.progress.checked(wanted)
             newest = int(reply[2])
             self.note_newest(newest)
             return newest
@@ -411,8 +348,7 @@ class LogReader:
                 size += len(raw[1][-1])
         self.note_newest(self.position)
         self._outgoing.complete(own, self.position)
-        with self._moved:
-            self._moved.notify_all()
+        self.progress.moved()
         if not follows:
             raise _OtherLogError
         self._tail.add(chunk, size)

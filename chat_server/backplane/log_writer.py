@@ -15,27 +15,29 @@ import threading
 import time
 import traceback
 import unicodedata
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from chat_server.backplane import scripts
-from chat_server.backplane.connection import RedisConnection, is_unknown_script, script_call
+from chat_server.backplane.connection import (
+    RedisConnection,
+    is_unknown_script,
+    join_or_abort,
+    script_call,
+)
 from chat_server.backplane.entry_codec import FORM, encode, wrong_form
 from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnreachableError
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.pending import Pending
+from chat_server.backplane.place_questions import PlaceQuestion, PlaceQuestions
 from chat_server.core import requests
 from chat_server.tuning import Tuning
 
 _REFUSED: Final = 0
 _TAKEN_EARLIER: Final = -1
 """Stamps of `Outgoing.acknowledge` for replies that contain none."""
-
-_ABORT_SECONDS: Final = 0.05
-"""Interval at which a connection is aborted until the thread has noticed that the time is up."""
 
 _RESTORE_BATCH: Final = 256
 """Sessions that are restored in one pipeline."""
@@ -48,17 +50,6 @@ class NodeReplacedError(BackplaneError):
 class _GreetAgainError(Exception):
     """Redis does not know this server or its sessions any more: its lease is over, or Redis has
     lost them."""
-
-
-class PlaceQuestion:
-    """The question for the newest stamp of the log, by another thread."""
-
-    __slots__ = ("answered", "stamp")
-
-    def __init__(self) -> None:
-        self.answered = threading.Event()
-        self.stamp = 0
-        """Set before `answered`."""
 
 
 class LogWriter:
@@ -101,7 +92,7 @@ class LogWriter:
         """Servers that take part, at the last renewal."""
         self.is_replaced = False
         self._on_replaced = on_replaced
-        self._questions: deque[PlaceQuestion] = deque()
+        self._questions = PlaceQuestions()
 
     @property
     def name(self) -> str:
@@ -115,8 +106,7 @@ class LogWriter:
 
     def ask_newest(self) -> PlaceQuestion:
         """Ask Redis for the newest stamp of the log, as of now or later. Any thread."""
-        question = PlaceQuestion()
-        self._questions.append(question)
+        question = self._questions.ask()
         self._outgoing.wake()
         return question
 
@@ -140,14 +130,7 @@ class LogWriter:
         self._stop_at = time.monotonic() + timeout
         self._stopping.set()
         self._outgoing.wake()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-        while self._thread.is_alive():
-            if (connection := self._connection) is not None:
-                connection.abort()
-            self._thread.join(_ABORT_SECONDS)
-        if self._connection is not None:
-            self._connection.close()  # also if a defect has ended the thread
+        join_or_abort(self._thread, timeout, lambda: self._connection)
 
     def _run(self) -> None:
         connection: RedisConnection | None = None
@@ -199,12 +182,12 @@ class LogWriter:
         # server's sessions, have none: they are lost with entries that the reader has read.
         if not is_intact or self._replays != self._reader.replays:
             timeout = self._tuning.redis_timeout_seconds * 5
-            self._reader.check_again(timeout, self.is_time_up)
+            self._reader.progress.check_again(timeout, self.is_time_up)
             self._replays = self._reader.replays
             known, stamp, _ = self._say_hello(connection)  # it may be the first after a seed
             if known < 0:
                 raise RedisUnreachableError("Redis has lost the log again")
-            self._reader.wait_for(stamp, timeout, self.is_time_up)
+            self._reader.progress.wait_for(stamp, timeout, self.is_time_up)
             self._restore_sessions(connection)
         # Only now, or the fence would refuse what the sessions say that are not restored yet.
         connection.command("HSET", scripts.SESSIONS, self._node, f"0 {self._node}")
@@ -292,7 +275,8 @@ class LogWriter:
             self._read_replies(connection)  # before this thread asks anything else
             if is_beat_due:
                 self._beat(connection)
-            self._answer_questions(connection)
+            if (newest := self._questions.answer(connection)) is not None:
+                self._reader.note_newest(newest)
             self._send(connection)
         self._read_replies(connection)
         while not self.is_time_up() and self._send(connection):
@@ -322,16 +306,6 @@ class LogWriter:
         finally:
             self._outgoing.acknowledge(outcomes)
         self._link.writer.answered()
-
-    def _answer_questions(self, connection: RedisConnection) -> None:
-        count = len(self._questions)  # only those that were asked before Redis answers
-        if count:
-            stamp = int(connection.command("HGET", scripts.STATE, "at") or 0)
-            self._reader.note_newest(stamp)
-            for _ in range(count):
-                question = self._questions.popleft()
-                question.stamp = stamp
-                question.answered.set()
 
     def _outcomes(
         self, connection: RedisConnection, batch: Sequence[Pending], replies: Sequence[Any]

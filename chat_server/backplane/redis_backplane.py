@@ -196,7 +196,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
             if self._outgoing.is_closed or time.monotonic() > deadline:
                 raise BackplaneUnavailableError
         try:
-            self._reader.wait_for(question.stamp, deadline - time.monotonic())
+            self._reader.progress.wait_for(question.stamp, deadline - time.monotonic())
         except BackplaneError as error:
             raise BackplaneUnavailableError from error
 

@@ -287,7 +287,7 @@ def test_stop_in_the_middle_of_a_greeting_is_bounded(redis_server: RedisServer) 
         reader = node.backplane._reader
         redis_server.command("DEL", "{lobby}:sessions")
         # The reader waits for the next entry, up to 15 s, before it looks at the log again.
-        until(lambda: reader._checks_wanted > reader._checks_done)
+        until(lambda: reader.progress.is_check_wanted)
         node.say(session, "too late")
         started = time.monotonic()
         assert node.backplane.send_waiting() == {session: 1}
