@@ -30,7 +30,7 @@ from tests.support.wait_until import until
 SHORT_LEASE = replace(QUICK, redis_lease_seconds=0.6, redis_renewal_seconds=0.1)
 
 
-SOON = replace(QUICK, redis_renewal_seconds=0.05)
+SOON = replace(QUICK, redis_renewal_seconds=0.05, redis_timeout_seconds=2.0)
 
 
 @pytest.fixture
@@ -148,8 +148,9 @@ def test_late_line_of_a_session_that_ended_before_the_table_was_lost_is_dropped(
 def test_restored_session_that_a_failover_lost_is_restored_again(
     redis_server: RedisServer, start_redis: StartRedis, proxy: RedisProxy
 ) -> None:
-    a = LogNode(f"redis://127.0.0.1:{proxy.port}", "a", SHORT_LEASE)
-    b = LogNode(redis_server.url, "b", SHORT_LEASE)
+    slow = replace(SHORT_LEASE, redis_timeout_seconds=5.0)  # no pause of the machine is a fault
+    a = LogNode(f"redis://127.0.0.1:{proxy.port}", "a", slow)
+    b = LogNode(redis_server.url, "b", slow)
     with running(a):
         alice = a.log_in("alice")
         a.say(alice, "one")
@@ -311,7 +312,9 @@ def test_outage_is_reported_once_with_causes_that_only_an_operator_can_end() -> 
 
 
 def test_outage_is_reported_once_and_users_get_one_notice(redis_server: RedisServer) -> None:
-    node = LogNode(redis_server.url, "a", replace(QUICK, redis_renewal_seconds=2.0))
+    # No pause of the machine is an outage.
+    slow = replace(QUICK, redis_renewal_seconds=2.0, redis_timeout_seconds=5.0)
+    node = LogNode(redis_server.url, "a", slow)
     with running(node):  # without clients, so its writer is idle until it renews its lease
         for round_number in range(1, 3):
             redis_server.kill()
