@@ -19,6 +19,7 @@ from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox, OutboxState
 from chat_server.delivery.throttle_credit import ThrottleCredit
 from chat_server.wire.stream import Stream
+from tests.support.wait_until import until
 
 CONFIG = Config(max_clients=1)
 BATCH = b"x" * 65535 + b"\n"
@@ -255,3 +256,15 @@ def test_backlog_that_the_kernel_takes_earns_credit_where_nothing_else_is_report
     ) as run:
         run.publish(24 * MEBIBYTE)
         assert run.outbox.state is OutboxState.OPEN
+
+
+def test_closed_stream_reports_no_acknowledged_bytes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+    stream = Stream(accepted)
+    stream.send_all(b"line\n")
+    with client:
+        until(lambda: stream.acknowledged() in (5, None), "the line is acknowledged")
+    stream.close()
+    assert stream.acknowledged() is None
