@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from chat_tui.local_server import LocalServer
     from chat_tui.session import ChatSession
     from chat_tui.ui.controller import ChatController, MakeSession
-    from chat_tui.ui.screens import ChatScreen, PaletteEntry
+    from chat_tui.ui.palette_entry import PaletteEntry
+    from chat_tui.ui.screens import ChatScreen
 
 _TICK: Final = 0.25
 """Seconds between two ticks of the session: countdowns, heartbeats."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chat_tui.ui.screens import PaletteEntry
+from chat_tui.ui.palette_entry import PaletteEntry
 
 if TYPE_CHECKING:
     from chat_tui.ui.app import ChatApp

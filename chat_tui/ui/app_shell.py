@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from chat_tui.ui.notices import NoticeBoard
-
-if TYPE_CHECKING:
-    from chat_tui.ui.screens import PaletteEntry
+from chat_tui.ui.palette_entry import PaletteEntry
 
 
 class AppShell(Protocol):

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chat_tui.storage import ClientState
+from chat_tui.ui.palette_entry import PaletteEntry
 from chat_tui.ui.settings_manager import SettingsManager
 
 if TYPE_CHECKING:
     from chat_tui.ui.base_app import BaseApp
-    from chat_tui.ui.screens import PaletteEntry
 
 
 class ThemeChoice:
@@ -29,8 +29,6 @@ class ThemeChoice:
 
     def entries(self) -> Sequence[PaletteEntry]:
         """Return one entry per theme: the one in use, the client's own, and the others."""
-        from chat_tui.ui.screens import PaletteEntry
-
         current = self._chosen or self._app.theme
         names = sorted(
             self._app.available_themes,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from chat_tui.ui.screens.login import FollowCheckbox, LoginScreen
     from chat_tui.ui.screens.notices import NoticesScreen
-    from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
+    from chat_tui.ui.screens.palette_screen import PaletteScreen
     from chat_tui.ui.screens.trust import ChangedKeyScreen, TrustScreen
     from chat_tui.ui.screens.wire import NetcatTarget, WireScreen
     from chat_tui.ui.screens.wording import local_server_info
@@ -35,7 +35,6 @@ __all__ = [
     "LoginScreen",
     "NetcatTarget",
     "NoticesScreen",
-    "PaletteEntry",
     "PaletteScreen",
     "TrustScreen",
     "WireScreen",
@@ -60,7 +59,6 @@ __getattr__ = lazy_exports(
         "LoginScreen": "chat_tui.ui.screens.login",
         "NetcatTarget": "chat_tui.ui.screens.wire",
         "NoticesScreen": "chat_tui.ui.screens.notices",
-        "PaletteEntry": "chat_tui.ui.screens.palette_screen",
         "PaletteScreen": "chat_tui.ui.screens.palette_screen",
         "TrustScreen": "chat_tui.ui.screens.trust",
         "WireScreen": "chat_tui.ui.screens.wire",

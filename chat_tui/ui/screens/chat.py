@@ -19,6 +19,7 @@ from chat_tui.events import ConnectionState
 from chat_tui.input import PASSWD, BlockedInput
 from chat_tui.model import CompletionList, Location, Pane, complete
 from chat_tui.sanitize import safe_text
+from chat_tui.ui.palette_entry import PaletteEntry
 from chat_tui.ui.screens.chat_context import ChatContext
 from chat_tui.ui.screens.draft_binding import DraftBinding
 from chat_tui.ui.screens.footer_keys import select_footer_keys
@@ -33,7 +34,6 @@ from chat_tui.ui.screens.navigation import (
     has_unread_conversation,
 )
 from chat_tui.ui.screens.palette import action_entries, jump_palette
-from chat_tui.ui.screens.palette_screen import PaletteEntry
 from chat_tui.ui.screens.pane_focus import PaneFocus
 from chat_tui.ui.screens.pane_renderer import PaneRenderer
 from chat_tui.ui.screens.password_change import PasswordChange

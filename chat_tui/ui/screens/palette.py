@@ -11,7 +11,8 @@ from chat_server.wire import EVERYONE, canonical_name
 from chat_tui.account import Address, server_text
 from chat_tui.input import KNOWN_COMMANDS
 from chat_tui.model import ChatModel, Location, shown_count
-from chat_tui.ui.screens.palette_screen import PaletteEntry, PaletteScreen
+from chat_tui.ui.palette_entry import PaletteEntry
+from chat_tui.ui.screens.palette_screen import PaletteScreen
 from chat_tui.ui.widgets import MessageLog
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -15,6 +14,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from chat_tui.ui.palette_entry import PaletteEntry
 from chat_tui.ui.palette_index import PaletteIndex
 from chat_tui.ui.screens.dialog import Dialog
 from chat_tui.ui.terminal import cut_at_word
@@ -27,25 +27,6 @@ _MAX_NAME: Final = 32
 
 _MARGIN: Final = 2
 """Cells at the right of a row: the scrollbar, and a space before it."""
-
-
-@dataclass(frozen=True, slots=True)
-class PaletteEntry:
-    """One entry, shown as `group: name`, with `about` at the right edge."""
-
-    group: str
-    name: str
-    about: str
-    run: Callable[[], object]
-    preview: Callable[[], object] | None = None
-    """Show the effect while the entry is highlighted. Closing without a choice ends it."""
-    only_typed: bool = False
-    """The entry is listed only if something is typed."""
-
-    @property
-    def text(self) -> str:
-        """The text that is searched."""
-        return f"{self.group}: {self.name}"
 
 
 class _PaletteRows(OptionList, can_focus=False):
