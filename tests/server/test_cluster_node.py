@@ -60,6 +60,23 @@ def test_users_of_two_servers_are_in_one_chat(start_cluster: StartCluster) -> No
     assert alice.request("/who") == bob.request("/who")
 
 
+def test_clients_notice_nothing_when_redis_has_lost_the_sessions(
+    start_cluster: StartCluster,
+) -> None:
+    cluster = start_cluster()
+    alice = cluster.log_in(0, "alice", subscribe="bob")
+    bob = cluster.log_in(1, "bob", subscribe="alice")
+    assert alice.request("/join dev") == "[SERVER] Joined room 'dev'"
+    assert bob.request("/join dev") == "[SERVER] Joined room 'dev'"
+    cluster.redis.command("DEL", "{lobby}:sessions")
+    alice.send("from one server")
+    bob.expect_match(MESSAGE.format("alice", "from one server"))
+    bob.send("to the other")
+    alice.expect_match(MESSAGE.format("bob", "to the other"))
+    assert alice.request("/who") == bob.request("/who") == "[SERVER] In room 'dev': alice, bob"
+    cluster.until_same_state()
+
+
 def test_ban_of_minutes_is_as_long_on_every_server(start_cluster: StartCluster) -> None:
     cluster = start_cluster(operators=frozenset({"alice"}))
     alice = cluster.log_in(0, "alice")
