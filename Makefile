@@ -25,8 +25,8 @@ cluster: $(RUNTIME)  ## two servers over Redis, behind HAProxy, until Ctrl+C; ne
 	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[redis]'
 	@$(PYTHON) deploy/local_cluster.py
 
-test: $(TOOLS)  ## the whole suite, four tests at a time: tests wait half of their time
-	$(PYTHON) -m pytest -n 4 --dist worksteal
+test: $(TOOLS)  ## the whole suite, six tests at a time: tests wait more than half of their time
+	$(PYTHON) -m pytest -n 6 --dist worksteal
 
 soak: $(TOOLS)  ## ten minutes of 200 clients that connect, talk, stall and vanish
 	@$(PYTHON) -m tests.abuse.soak
@@ -47,7 +47,7 @@ matrix:  ## check and test on Debian's newer Pythons and with the lowest version
 
 coverage: $(TOOLS)  ## branch coverage of the whole suite, in every process that it starts
 	$(PYTHON) -m coverage erase
-	$(PYTHON) -m coverage run -m pytest -n 4 --dist worksteal
+	$(PYTHON) -m coverage run -m pytest -n 6 --dist worksteal
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report
 

@@ -73,7 +73,7 @@ PIP = "python -m pip install --quiet --disable-pip-version-check --editable"
 INSTALL = f"{PIP} .[dev]"
 INSTALL_RUNTIME = f"{PIP} ."
 CLIENT = "python -m chat_tui --local"
-SUITE = "python -m pytest -n 4 --dist worksteal"
+SUITE = "python -m pytest -n 6 --dist worksteal"
 
 
 def test_make_without_python_fails_with_one_line(machine: MakefileHarness) -> None:
