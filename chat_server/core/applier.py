@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeAlias
 
+from chat_server.core.event_handlers import apply_event
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.recording import records_of
 from chat_server.core.records import Record, SavedState
@@ -70,7 +71,7 @@ class Applier(Generic[ReceiverT]):
         if record is not None:
             for each in records_of(self.state, event):
                 record(each)
-        deliveries = self.state.apply(event)
+        deliveries = apply_event(self.state, event)
         for recipients, output in deliveries:
             self.emit(recipients, output)
         return deliveries[0][0] if deliveries else ()

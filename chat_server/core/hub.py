@@ -2,10 +2,10 @@
 
 What a session asks for is a request (`requests.py`). The backplane gives it its place in the order:
 at once, or in a log that several servers read (`replica.py`). There its handler decides it, which
-gives an event or a reply (`request_handlers.py`). Then the event is applied to the state, which
-gives the outputs and their recipients (`state.py`), and they are emitted (`applier.py`). Questions
-and settings of the own session are not requests: they are answered here. The hub does no I/O and
-renders no text: `emit` encodes an output once for all its recipients.
+gives an event or a reply (`request_handlers.py`). The event is applied to the state, which gives
+the outputs and their recipients (`event_handlers.py`), and they are emitted (`applier.py`).
+Questions and settings of the own session are not requests: they are answered here. The hub does no
+I/O and renders no text: `emit` encodes an output once for all its recipients.
 
 Lock order: hub, drain, outbox. A thread that holds one of them may take a later one, never an
 earlier one. Leaf locks (queues of the dispatcher and of the history, login throttle, bans,

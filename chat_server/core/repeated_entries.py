@@ -10,6 +10,7 @@ from typing import Any
 
 from chat_server.core import decisions, requests
 from chat_server.core.applier import Applier
+from chat_server.core.event_handlers import outputs_of_private
 from chat_server.core.requests import Place
 from chat_server.core.rooms import Session
 from chat_server.core.values import (
@@ -70,7 +71,7 @@ def _send_private_again(
     sent = replace(decision, stamp=place.stamp, time=place.time)
     if applier.record is not None:
         applier.record(sent)
-    deliveries = applier.state.outputs_of_private(sent)
+    deliveries = outputs_of_private(applier.state, sent)
     for receivers, output in deliveries:
         applier.emit(receivers, output)
     return deliveries[0][0] if deliveries else ()

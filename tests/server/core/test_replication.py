@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, get_args, get_origin
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat_server.core.deliveries import Delivery
+from chat_server.core.event_handlers import HANDLERS
 from chat_server.core.hub import Hub
 from chat_server.core.presence import PresenceLimit
 from chat_server.core.records import Record
 from chat_server.core.rooms import Session
-from chat_server.core.state import _HANDLERS, HubState
+from chat_server.core.state import HubState
 from chat_server.core.values import EndCause, EndNotice, HubEvent, PublishedMessages
 from tests.support.hub_events import apply_event
 
@@ -26,25 +28,38 @@ Receiver = str
 Request = Callable[[Hub[Receiver], Session[Receiver]], object]
 
 
-class RecordingState(HubState[Receiver]):
-    """A state that keeps the events that it applies and the deliveries that come of them."""
+class Recording:
+    """The events that a hub applies, and the deliveries that come of them."""
 
-    def __init__(self, presence_burst: int) -> None:
-        super().__init__(presence_burst)
+    def __init__(self, hub: Hub[Receiver]) -> None:
+        self._applier = hub._applier
         self.events: list[HubEvent[Receiver]] = []
         self.deliveries: list[Delivery[Receiver]] = []
+        self._apply, self._apply_messages = self._applier.apply, self._applier.apply_messages
+        self._applier.apply = self.apply  # type: ignore[method-assign]
+        self._applier.apply_messages = self.apply_messages  # type: ignore[method-assign]
 
-    def apply(self, event: HubEvent[Receiver]) -> list[Delivery[Receiver]]:
+    @property
+    def state(self) -> HubState[Receiver]:
+        return self._applier.state
+
+    def apply(self, event: HubEvent[Receiver]) -> tuple[Receiver, ...]:
         self.events.append(event)
-        deliveries = super().apply(event)
-        self.deliveries += deliveries
-        return deliveries
+        with self._recorded_deliveries():
+            return self._apply(event)
 
-    def apply_messages(self, run: PublishedMessages) -> tuple[Receiver, ...]:
+    def apply_messages(self, run: PublishedMessages, is_own: bool = True) -> tuple[Receiver, ...]:
         self.events.append(run)
-        recipients = super().apply_messages(run)
-        self.deliveries.append((recipients, run))
-        return recipients
+        with self._recorded_deliveries():
+            return self._apply_messages(run, is_own)
+
+    @contextmanager
+    def _recorded_deliveries(self) -> Iterator[None]:
+        """Record what is emitted meanwhile. The other outputs are replies without an event."""
+        emit = self._applier.emit
+        self._applier.emit = lambda recipients, output: self.deliveries.append((recipients, output))
+        yield
+        self._applier.emit = emit
 
 
 def snapshot(state: HubState[Receiver]) -> dict[str, Any]:
@@ -118,13 +133,12 @@ def recording_hub(
     has_account: Callable[[str], bool],
     clock: Callable[[], int],
     record: Callable[[Record], None] | None = None,
-) -> tuple[Hub[Receiver], RecordingState]:
+) -> tuple[Hub[Receiver], Recording]:
     limit = PresenceLimit(1, 3.0, lambda: None, lambda: clock() / 2)
     hub: Hub[Receiver] = Hub(
         lambda recipients, output: None, has_account, clock, presence_limit=limit, record=record
     )
-    state = hub._applier.state = RecordingState(limit.burst)
-    return hub, state
+    return hub, Recording(hub)
 
 
 class Decider:
@@ -134,7 +148,7 @@ class Decider:
         self.now = 5
         self.logins = 0
         self.records: list[Record] = []
-        self.hub, self.state = recording_hub(
+        self.hub, self.recording = recording_hub(
             USERS.__contains__, lambda: self.now, self.records.append
         )
 
@@ -145,12 +159,12 @@ class Decider:
                     self.logins += 1
                     self.hub.log_in(user, f"{user} {self.logins}", ["/join"], f"host {self.logins}")
                 case "act", user, act:
-                    if (session := self.state.sessions.get(user)) is not None:
+                    if (session := self.recording.state.sessions.get(user)) is not None:
                         act(self.hub, session)
                 case "remove", users:
                     self.hub.remove_users(users)
                 case "rename", old, new:
-                    if old != new and new not in self.state.sessions:
+                    if old != new and new not in self.recording.state.sessions:
                         self.hub.rename_users({old: new})
                 case "end", users:
                     self.hub.end_sessions(users, EndNotice(EndCause.ACCOUNT_DISABLED))
@@ -162,7 +176,7 @@ class Decider:
 
 
 def test_every_event_can_be_applied() -> None:
-    assert _HANDLERS.keys() == {get_origin(kind) or kind for kind in get_args(HubEvent)}
+    assert HANDLERS.keys() == {get_origin(kind) or kind for kind in get_args(HubEvent)}
 
 
 @settings(max_examples=300, deadline=None)
@@ -171,14 +185,14 @@ def test_hubs_that_apply_same_events_end_in_equal_states(steps: list[tuple[Any, 
     decider = Decider()
     decider.run(steps)
     records: list[Record] = []
-    replica, state = recording_hub(
+    replica, recording = recording_hub(
         has_account=lambda user: False, clock=lambda: 0, record=records.append
     )
-    for event in decider.state.events:
+    for event in decider.recording.events:
         apply_event(replica, event)
-    assert snapshot(state) == snapshot(decider.state)
+    assert snapshot(recording.state) == snapshot(decider.recording.state)
     assert records == decider.records
-    assert state.deliveries == decider.state.deliveries
+    assert recording.deliveries == decider.recording.deliveries
 
 
 @settings(max_examples=200, deadline=None)
@@ -187,7 +201,7 @@ def test_stamps_are_unique_and_rise_over_all_rooms(steps: list[tuple[Any, ...]])
     decider = Decider()
     decider.run(steps)
     stamps: list[int] = []
-    for event in decider.state.events:
+    for event in decider.recording.events:
         if isinstance(event, PublishedMessages):
             stamps += range(event.stamp, event.stamp + len(event.texts))
         elif hasattr(event, "stamp"):
