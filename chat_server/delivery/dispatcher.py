@@ -1,4 +1,4 @@
-"""The dispatcher: one queue, the thread that drains it, and the flusher for lagging readers.
+"""The dispatcher: one queue, and the thread that drains it.
 
 A thread that decides something for others (in the hub, under its lock) only appends to the
 queue. Once it has released the hub's lock, the client thread that gets the drain lock *without
@@ -15,18 +15,16 @@ has one outbox. So each reader gets one publisher's lines in the order in which 
 from __future__ import annotations
 
 import os
-import select
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from math import inf
 from typing import Final, NamedTuple
 
 from chat_server.config import Config
 from chat_server.delivery.batch import Batch
-from chat_server.delivery.outbox import Outbox, OutboxState
+from chat_server.delivery.flusher import FLUSH_INTERVAL, Flusher
+from chat_server.delivery.outbox import Outbox
 
 _ROUND_BYTES: Final = 256 * 1024
 """Queued bytes sent in one round. More would overfill outboxes at once."""
@@ -42,14 +40,6 @@ _CROWD: Final = 4
 
 _MAX_YIELDS: Final = 8
 """Times that the drainer of a crowd yields before a round."""
-
-_FLUSH_INTERVAL: Final = 0.02
-"""Seconds between two offers of the flusher to a lagging reader's kernel buffer. Linux reports a
-socket as writable only when a third of its buffer is free, which may be a megabyte or more. With
-nothing but that report, a reader that takes 200 KB a second looked stalled for five seconds."""
-
-_POLL_INTERVAL: Final = 0.5
-"""Seconds between two checks of any other tracked outbox."""
 
 
 class _QueuedWrite(NamedTuple):
@@ -71,41 +61,27 @@ class Dispatcher:
         self._drain_lock = threading.Lock()
         self._is_crowded = False
         """The last round was for a crowd. Only for the holder of the drain lock."""
-        self._tracked: set[Outbox] = set()
-        """Outboxes that the flusher serves: with a backlog, or finishing. Not all of them lag."""
-        self._flusher_progress = threading.Condition(threading.Lock())
-        """Notified after each pass of the flusher. Its lock guards `_tracked`."""
-        self._wake_read = self._wake_write = -1
-        self._stopping = False
         self.bytes_out = 0
         """Bytes passed to outboxes so far. Changed under the drain lock, read without it."""
         self._round: Callable[[], None] = self._send_round
-        self._flusher = threading.Thread(target=self._flush_forever, name="flusher", daemon=True)
+        self._flusher = Flusher(config.tuning, self.drain)
 
     def start(self) -> None:
         """Start the flusher. Raises `RuntimeError` if no thread can be started."""
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
         self._flusher.start()
 
     def stop(self) -> None:
         """Stop the flusher. Call once, after every client's thread has ended."""
-        self._stopping = True
-        self._wake_flusher()
-        self._flusher.join()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._flusher.stop()
 
     @property
     def is_alive(self) -> bool:
         """True while the flusher runs."""
-        return self._flusher.is_alive()
+        return self._flusher.is_alive
 
     def backlog(self) -> tuple[int, int]:
         """Return the unsent bytes, queued or in outboxes, and the number of outboxes with any."""
-        with self._flusher_progress:
-            waiting = [outbox.backlog for outbox in self._tracked if outbox.backlog]
+        waiting = self._flusher.backlogs()
         return self._queued_bytes + sum(waiting), len(waiting)
 
     def time_fan_out(self, observe: Callable[[float], None]) -> None:
@@ -143,7 +119,7 @@ class Dispatcher:
     @property
     def has_tracked(self) -> bool:
         """True if the flusher tracks an outbox. Read without a lock, as a hint."""
-        return bool(self._tracked)
+        return self._flusher.has_tracked
 
     def drain(self) -> None:
         """Send what any thread has queued, unless another thread does so. The caller holds no lock.
@@ -169,7 +145,7 @@ class Dispatcher:
             with self._queue_lock:
                 if not self._queue:
                     return
-        self._wake_flusher()
+        self._flusher.wake()
 
     def drain_to_limit(self) -> None:
         """Wait for the drain lock and drain, while more is queued than the bound."""
@@ -200,7 +176,7 @@ class Dispatcher:
         Protocol section 5. Wait at most `throttle_seconds` in all, and only for those `recipients`
         that lag and have throttle credit.
         """
-        if not self._tracked:
+        if not self._flusher.has_tracked:
             return
         now = time.monotonic()
         until = now + self._config.tuning.throttle_seconds
@@ -214,25 +190,15 @@ class Dispatcher:
             if not credits:
                 return
             slow = set(credits)
-            with self._flusher_progress:
-                self._flusher_progress.wait(
-                    min(until - now, _FLUSH_INTERVAL, max(credits.values()))
-                )
+            self._flusher.wait_for_pass(min(until - now, FLUSH_INTERVAL, max(credits.values())))
             before, now = now, time.monotonic()
             for outbox in slow:
                 outbox.flush()
                 outbox.spend_throttle_credit(before, now)
 
     def wait_flushed(self, outbox: Outbox) -> None:
-        """Wait until the last line of `outbox` is sent or the flusher has given up.
-
-        Only for its client's own thread. Bounded by `longest_flush_seconds`. The outbox is still
-        open while another thread has not sent yet what is queued, the last line included.
-        """
-        with self._flusher_progress:
-            self._flusher_progress.wait_for(
-                lambda: outbox.state not in (OutboxState.OPEN, OutboxState.FINISHING)
-            )
+        """Wait until the last line of `outbox` is sent or given up. See `Flusher.wait_flushed`."""
+        self._flusher.wait_flushed(outbox)
 
     def _is_queue_empty(self) -> bool:
         """Look at the queue after a release of the drain lock. `drain` says why with this lock."""
@@ -277,7 +243,7 @@ class Dispatcher:
             self._is_crowded = len(batch) >= _CROWD
             unsent = self._send_grouped(batch)
         if unsent:
-            self._track(unsent)
+            self._flusher.track(unsent)
 
     def _send_grouped(self, batch: list[_QueuedWrite]) -> list[Outbox]:
         """Send each recipient its parts of the round. Return those that the flusher must track."""
@@ -299,115 +265,3 @@ class Dispatcher:
                 unsent.append(outbox)
         self.bytes_out += bytes_out
         return unsent
-
-    def _track(self, outboxes: list[Outbox]) -> None:
-        with self._flusher_progress:
-            known = len(self._tracked)
-            self._tracked.update(outboxes)
-            grown = len(self._tracked) > known
-        if grown:
-            self._wake_flusher()
-
-    def _wake_flusher(self) -> None:
-        # If the pipe is full, a wake-up is pending. If it is closed, the flusher has stopped.
-        with suppress(OSError):
-            os.write(self._wake_write, b"!")
-
-    def _flush_forever(self) -> None:
-        while not self._stopping:
-            with self._flusher_progress:
-                tracked = list(self._tracked)
-            writable = self._wait(tracked)
-            if self._queue:
-                self.drain()
-            for outbox in tracked:
-                if outbox.needs_attention or outbox in writable:
-                    outbox.flush()
-            now = time.monotonic()
-            for outbox in tracked:
-                if self._deadline(outbox) <= now:
-                    self._give_up(outbox)
-            with self._flusher_progress:
-                # A sending thread appends first and calls `_track` afterwards. So an outbox
-                # that is empty here and filled right after this comes back.
-                self._tracked.difference_update([o for o in tracked if not self._needs_flusher(o)])
-                self._flusher_progress.notify_all()
-
-    def _wait(self, tracked: list[Outbox]) -> set[Outbox]:
-        """Block until an outbox is writable or due, or a thread wakes the flusher."""
-        poller = select.poll()
-        poller.register(self._wake_read, select.POLLIN)
-        by_file: dict[int, Outbox] = {}
-        due = inf
-        for outbox in tracked:
-            # Another thread has emptied or closed it. As long as it is in the table, no thread
-            # would wake the flusher when it fills again.
-            if not self._needs_flusher(outbox):
-                due = 0.0
-            due = min(due, self._deadline(outbox), self._next_check(outbox))
-            file = outbox.fileno()
-            if outbox.backlog and file >= 0:
-                by_file[file] = outbox
-                poller.register(file, select.POLLOUT)
-        timeout = None if due == inf else max(0.0, due - time.monotonic()) * 1000 + 1
-        writable = set()
-        for file, _ in poller.poll(timeout):
-            if file == self._wake_read:
-                self._drain_wakeups()
-            else:
-                writable.add(by_file[file])
-        return writable
-
-    def _drain_wakeups(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._wake_read, 4096)
-
-    @staticmethod
-    def _needs_flusher(outbox: Outbox) -> bool:
-        """Return True if the flusher still has to track `outbox`."""
-        match outbox.state:
-            case OutboxState.OPEN:
-                return outbox.backlog > 0
-            case OutboxState.FINISHING | OutboxState.HALF_CLOSED:
-                return True
-            case _:
-                return False
-
-    @staticmethod
-    def _next_check(outbox: Outbox) -> float:
-        """Return when to check a tracked outbox again, whatever the kernel reports about it.
-
-        Never infinite: no thread wakes the flusher when a small backlog passes the threshold, or
-        when it empties or closes the outbox.
-        """
-        wait = _FLUSH_INTERVAL if outbox.needs_attention else _POLL_INTERVAL
-        return time.monotonic() + wait
-
-    def _deadline(self, outbox: Outbox) -> float:
-        """Return when the flusher gives this outbox up, on the monotonic clock."""
-        config = self._config
-        match outbox.state:
-            case OutboxState.OPEN if outbox.backlog > outbox.lag_threshold:
-                return max(outbox.progressed_at, outbox.lagging_since) + config.tuning.stall_seconds
-            case OutboxState.FINISHING:
-                return min(
-                    max(outbox.progressed_at, outbox.finished_at) + config.tuning.flush_seconds,
-                    outbox.finished_at + config.tuning.longest_flush_seconds,
-                )
-            case OutboxState.HALF_CLOSED:
-                return outbox.finished_at + config.tuning.linger_seconds
-            case _:
-                return inf
-
-    def _give_up(self, outbox: Outbox) -> None:
-        match outbox.state:
-            case OutboxState.OPEN:
-                outbox.abort(too_slow=True)
-            case OutboxState.FINISHING:
-                outbox.abort()
-            case OutboxState.HALF_CLOSED:
-                outbox.wake()
-                with self._flusher_progress:
-                    self._tracked.discard(outbox)
-            case _:
-                pass

@@ -45,7 +45,7 @@ def _leftovers(server: RunningServer) -> list[str]:
         ],
         "sessions with presence on": hub.watchers,
         "lines to deliver": delivery._queue,
-        "tracked outboxes": delivery._tracked,
+        "tracked outboxes": delivery._flusher._tracked,
         "logins to check": range(chat._services.hash_pool.waiting),
     }
     return [f"{len(table)} {name}" for name, table in tables.items() if table]

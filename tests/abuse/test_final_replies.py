@@ -16,7 +16,7 @@ def test_half_closed_client_is_answered_while_other_thread_drains(
         alice.send("/who")
         alice.send_eof()
         until(
-            lambda: vars(delivery._flusher_progress)["_waiters"] or chat.client_count == 0,
+            lambda: vars(delivery._flusher._progress)["_waiters"] or chat.client_count == 0,
             "the thread of alice waits for her last line, or has ended",
         )
     delivery.drain()  # the next step of that thread

@@ -147,13 +147,13 @@ def test_publisher_is_throttled_once_for_stuck_reader(
         delivery.deliver((stuck.outbox,), LARGER_THAN_BUFFERS)
         delivery.drain()
     waits: list[float] = []
-    wait = delivery._flusher_progress.wait
+    wait = delivery._flusher._progress.wait
 
     def counted_wait(timeout: float) -> bool:
         waits.append(timeout)
         return wait(timeout)
 
-    monkeypatch.setattr(delivery._flusher_progress, "wait", counted_wait)
+    monkeypatch.setattr(delivery._flusher._progress, "wait", counted_wait)
     for _ in range(50):  # until the kernel's own buffers have stopped growing
         delivery.wait_for_lagging([targets])
         if not stuck.outbox.throttle_credit():

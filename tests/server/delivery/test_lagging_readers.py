@@ -136,8 +136,8 @@ def publishing(
     delivery: Any = Dispatcher(CONFIG)
     clock = WaitingClock(step, Receiver(client, stream))
     monkeypatch.setattr(dispatcher, "time", clock)
-    monkeypatch.setattr(delivery, "_flusher_progress", clock)
-    monkeypatch.setattr(delivery, "_wake_flusher", lambda: None)
+    monkeypatch.setattr(delivery._flusher, "_progress", clock)
+    monkeypatch.setattr(delivery._flusher, "wake", lambda: None)
     try:
         yield Publishing(delivery, outbox, clock)
     finally:

@@ -270,7 +270,7 @@ def test_healthz_is_ok_until_server_stops(
     ("part", "attribute"),
     [
         ("acceptor", "_acceptor._thread"),
-        ("flusher", "_delivery._flusher"),
+        ("flusher", "_delivery._flusher._thread"),
         ("hashing", "_services.hash_pool._threads"),
         ("presence", "_presence_timer._thread"),
     ],
