@@ -158,6 +158,8 @@ class LogSkipped:
     """By user, as in the snapshot. Without those of users to themselves."""
     accounts: Mapping[str, str | None] | None = None
     """All accounts, as in the snapshot. See `AccountsChanged`. None: not known."""
+    erasures: tuple[tuple[int, MessagesErased], ...] = ()
+    """The last erasures, as in the snapshot, each behind the stamp of its entry."""
     is_other_log: bool = False
     """True if what is stored so far is of another log: its position and numbers mean nothing."""
 

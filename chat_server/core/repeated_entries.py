@@ -48,6 +48,11 @@ def emit_again(
             room, entry.user, request.texts, place.stamp, request.is_action, place.time
         )
         return applier.apply_messages(run, False) if room else ()
+    if isinstance(request, requests.Erase) and applier.record is not None:
+        # The history of this server has not erased it yet.
+        record = request.record(entry.user)
+        applier.record(record)
+        return record if is_own else None
     if isinstance(request, requests.SendPrivate) and not is_silent:
         return _send_private_again(applier, request, entry, place)
     if is_own and session is not None:

@@ -146,6 +146,7 @@ class HubReplica(Generic[ReceiverT]):
             {node: number for node, (number, _) in state.applied.items()},
             {user: frozenset(names) for user, names in subscriptions.items() if names},
             None if accounts is None else dict(accounts.creation_times()),
+            tuple(state.erasures),
             snapshot.is_other_log,
         )
 

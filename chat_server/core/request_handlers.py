@@ -99,13 +99,13 @@ def _announce(
 
 
 def _erase(
-    applier: Applier[ReceiverT], request: requests.Erase, session: Session[ReceiverT], _: Place
+    applier: Applier[ReceiverT], request: requests.Erase, session: Session[ReceiverT], place: Place
 ) -> MessagesErased | None:
     """Record the erasure: every server's history erases at this place, if the user may."""
+    record = request.record(session.user)
+    applier.state.erasures.append((place.stamp, record))
     if applier.record is None:
         return None
-    stamp = 0 if request.author else request.stamp
-    record = MessagesErased(stamp, request.author, session.user, request.is_operator)
     applier.record(record)
     return record
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
+from chat_server.core.records import MessagesErased
 from chat_server.core.values import EndCause, RejectReason
 
 
@@ -159,6 +160,10 @@ class Erase:
     """Empty: only the message with this stamp."""
     is_operator: bool = False
     """The user may erase messages of others."""
+
+    def record(self, user: str) -> MessagesErased:
+        """Return what the history has to do. `user`: the one that erases."""
+        return MessagesErased(0 if self.author else self.stamp, self.author, user, self.is_operator)
 
 
 @dataclass(frozen=True, slots=True)

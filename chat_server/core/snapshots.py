@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from chat_server.core.records import MessagesErased
 from chat_server.core.rooms import Session
 from chat_server.core.state import HubState
 from chat_server.core.values import ReceiverT
@@ -42,6 +43,10 @@ def export_state(state: HubState[ReceiverT]) -> dict[str, Any]:
             for recipient, by_author in sorted(state.waiting.snapshot().items())
             for author, (count, stamp) in sorted(by_author.items())
         ],
+        "erasures": [
+            [stamp, each.stamp, each.author, each.user, each.is_operator]
+            for stamp, each in state.erasures
+        ],
         "applied": [[node, *numbers] for node, numbers in sorted(state.applied.items())],
     }
 
@@ -59,6 +64,9 @@ def load_state(
     state.is_shut_down = before.is_shut_down
     state.last_stamp = exported["last_stamp"]
     state.applied = {node: (number, stamp) for node, number, stamp in exported["applied"]}
+    # A server of an older version writes none.
+    for stamp, erased, author, user, is_operator in exported.get("erasures", ()):
+        state.erasures.append((stamp, MessagesErased(erased, author, user, is_operator)))
     for user, names in exported["subscriptions"].items():
         state.subscriptions[user] = set(names)
     for recipient, author, count, stamp in exported["waiting"]:

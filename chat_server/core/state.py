@@ -5,13 +5,14 @@ What each event changes is in `event_handlers.py`.
 
 from __future__ import annotations
 
-from typing import Generic, cast
+from collections import deque
+from typing import Final, Generic, cast
 
 from chat_server.core.deliveries import Delivery, addressed, addressed_to
 from chat_server.core.local_clients import LocalClients
 from chat_server.core.move_notices import MoveNotices
 from chat_server.core.presence import PresenceRecord
-from chat_server.core.records import SavedState
+from chat_server.core.records import MessagesErased, SavedState
 from chat_server.core.room_looks import RoomLooks
 from chat_server.core.rooms import Room, Session, is_subscribed_to
 from chat_server.core.values import (
@@ -21,6 +22,9 @@ from chat_server.core.values import (
 )
 from chat_server.core.waiting import WaitingMessages
 from chat_server.wire import LOBBY
+
+MAX_ERASURES: Final = 1_000
+"""Erasures that are remembered: less than 100 KB of a snapshot."""
 
 
 class HubState(Generic[ReceiverT]):
@@ -44,6 +48,9 @@ class HubState(Generic[ReceiverT]):
         """The outputs are discarded, and watchers know already what they would say."""
         self.applied: dict[str, tuple[int, int]] = {}
         """By server of the shared log: the number of its last entry, and the stamp of that."""
+        self.erasures: deque[tuple[int, MessagesErased]] = deque(maxlen=MAX_ERASURES)
+        """The last erasures in the shared log, each behind the stamp of its entry. A history that
+        missed the entries makes up for them when it goes on from a snapshot."""
         self.sessions: dict[str, Session[ReceiverT]] = {}
         """By user, in the order of the logins."""
         self.watchers: dict[str, Session[ReceiverT]] = {}

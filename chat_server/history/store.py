@@ -7,7 +7,7 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -136,6 +136,15 @@ def misses_entries(skipped: records.LogSkipped, position: int, numbers: Mapping[
     return any(number > numbers.get(node, 0) for node, number in skipped.numbers.items()) or (
         0 < position < skipped.stamp - _LOG_MEMORY
     )
+
+
+def missed_erasures(skipped: records.LogSkipped, position: int) -> Iterator[records.MessagesErased]:
+    """Yield the erasures that were missed, if what is stored is of this log.
+
+    `position`: of the last stored entry.
+    """
+    if position and not skipped.is_other_log:
+        yield from (erasure for stamp, erasure in skipped.erasures if stamp > position)
 
 
 def other_log_gap(skipped: records.LogSkipped, newest: int) -> int:

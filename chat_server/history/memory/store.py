@@ -20,6 +20,7 @@ from chat_server.history.store import (
     Pruned,
     Retention,
     marker_before_gap,
+    missed_erasures,
     misses_entries,
     other_log_gap,
 )
@@ -298,6 +299,8 @@ class MemoryStore:
         state = self._state
         if not misses_entries(skipped, state.log_position, state.log_numbers):
             return
+        for missed in missed_erasures(skipped, state.log_position):
+            self._erase(missed)
         after = state.log_position or state.newest
         if skipped.is_other_log:
             after = other_log_gap(skipped, state.newest)

@@ -24,6 +24,7 @@ from chat_server.history.store import (
     MAX_VISITS,
     DroppedMessages,
     marker_before_gap,
+    missed_erasures,
 )
 
 _Row: TypeAlias = tuple[int, int, int, bool, str]
@@ -290,9 +291,12 @@ class Batch:
         self._positions.clear()
         newest = max(self._newest, newest_stamp(self._connection))
         self._see(skipped.stamp)
+        position, _ = log_position.load(self._connection)
         if not log_position.skip(self._connection, skipped, newest):
             return
         self._is_recount = True
+        for missed in missed_erasures(skipped, position):
+            self._erase(missed)
         # The ends of the visits may be among what is missing.
         end_open_visits(self._connection)
         if skipped.accounts is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.core import Session, requests
-from chat_server.core.records import MessagesErased
+from chat_server.core.records import LogSkipped, MessagesErased
 from chat_server.core.values import EndCause, EndNotice
 from tests.server.core.shared_log import Client, Log, Node
 
@@ -117,6 +117,22 @@ def test_newer_login_ends_a_session_that_was_not_restored(chat: TwoNodes) -> Non
     chat.check_states()
 
 
+def test_snapshot_contains_the_erasures_for_a_history_that_missed_them(chat: TwoNodes) -> None:
+    chat.first.hub.erase(chat.alice, 5, "", is_operator=False)
+    chat.append(requests.Erase(0, "carol", True), "bob", chat.bob.generation)
+    chat.check_states()
+    late = Node(chat.log, "c:1", USERS)
+    late.rebuild(chat.first.state(), len(chat.log.entries))
+    (skipped,) = late.records
+    assert isinstance(skipped, LogSkipped)
+    stamps = [entry.stamp for entry in chat.log.entries[-2:]]
+    assert skipped.erasures == (
+        (stamps[0], MessagesErased(5, "", "alice")),
+        (stamps[1], MessagesErased(0, "carol", "bob", True)),
+    )
+    assert late.state() == chat.first.state()
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -210,6 +226,15 @@ def test_private_message_that_only_the_snapshot_contains_is_emitted_once(chat: T
     assert read(chat.bob) == ["alice -> bob: once"]
     chat.first.apply(again)
     assert read(chat.alice) == ["[SERVER] Sent to bob"]
+    assert chat.first.state() == chat.second.state()
+
+
+def test_erasure_that_only_the_snapshot_contains_is_recorded(chat: TwoNodes) -> None:
+    chat.first.hub.erase(chat.alice, 5, "", is_operator=False)
+    entry = chat.log.entries[-1]
+    chat.second.hub.replica.restore(requests.Snapshot(chat.log.stamp, chat.first.state()))
+    chat.second.apply(replace(entry, stamp=entry.stamp + 10, first_stamp=entry.stamp))
+    assert chat.second.flat_records()[-1] == MessagesErased(5, "", "alice")
     assert chat.first.state() == chat.second.state()
 
 

@@ -1,6 +1,7 @@
 """The position in the log of several servers: stored with the records of each entry, or not."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +406,37 @@ def test_account_that_was_created_at_runtime_inherits_nothing_behind_a_gap(store
     assert store.reader.unread_private(ALICE) == {}
     store.apply([sent("bob", "alice", 50, is_kept=True), AccountCreated("alice", first)])
     assert store.reader.unread_private(ALICE) == {}
+
+
+def erasures(*pairs: tuple[int, MessagesErased]) -> LogSkipped:
+    return LogSkipped(40, {"one:1": 7}, accounts=dict.fromkeys(USERS), erasures=pairs)
+
+
+@pytest.mark.parametrize(
+    ("skip", "left"),
+    [
+        (erasures((30, MessagesErased(10, user="bob"))), [21, 50]),
+        (erasures((30, MessagesErased(10, user="alice"))), [10, 21, 50]),
+        (erasures((30, MessagesErased(0, "bob", "alice", True))), [21, 50]),
+        (erasures((15, MessagesErased(0, "bob", "alice", True))), [10, 21, 50]),
+        (
+            erasures((30, MessagesErased(10, user="bob")), (35, MessagesErased(21, user="alice"))),
+            [50],
+        ),
+    ],
+)
+def test_erasures_in_a_gap_are_made_up_for(store: Store, skip: LogSkipped, left: list[int]) -> None:
+    """Only those that were missed: bob may have written under an older name before."""
+    store.apply([entry(10, 1), entry(21, 2, said(21, "alice")), skip, entry(50, 8)])
+    assert [each for each in remarks(store) if isinstance(each, int)] == left
+
+
+def test_erasures_of_a_log_do_not_reach_what_a_server_had_before(store: Store) -> None:
+    skip = erasures((30, MessagesErased(0, "bob", "alice", True)))
+    store.apply([said(10), skip])
+    assert remarks(store) == [10, "before 41"]
+    store.apply([replace(skip, stamp=60, numbers={"other:1": 1}, is_other_log=True)])
+    assert remarks(store)[0] == 10
 
 
 def test_hub_records_the_snapshot_that_replaces_its_state() -> None:
