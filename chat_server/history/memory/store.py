@@ -317,7 +317,8 @@ class MemoryStore:
         for account in state.accounts:
             account.subscriptions = set()
         for user, publishers in skipped.subscriptions.items():
-            state.account(user).subscriptions = set(publishers)
+            for publisher in publishers:
+                state.account(user).subscriptions.add(publisher)
         for node, number in {**skipped.numbers, "": 0}.items():
             self._note_position(records.LogPosition(skipped.stamp, node, number))
 
