@@ -57,7 +57,7 @@ def test_client_has_every_message_once_after_its_node_has_stopped(
 def test_message_waits_while_redis_is_away_and_is_sent_once(
     harness: SessionHarness, start_cluster: StartCluster
 ) -> None:
-    cluster = start_cluster(2)
+    cluster = start_cluster(2, redis_notice_seconds=0.3)
     bob = cluster.log_in(1, "bob", subscribe="*")
     bob.send("/join dev")
     bob.expect("[SERVER] Joined room 'dev'")

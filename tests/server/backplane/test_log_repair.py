@@ -246,7 +246,7 @@ def test_gap_without_a_snapshot_is_reported_once(
         proxy.block()
         for text in ("removed", "kept"):
             a.say(alice, text)
-        a.backplane.settle(alice)
+            a.backplane.settle(alice)  # or both could be in one entry
         *_, removed, _ = redis_server.command("XRANGE", "{lobby}:log", "-", "+")
         redis_server.command("XDEL", "{lobby}:log", removed[0])
         redis_server.command("DEL", "{lobby}:snapshots")
@@ -269,7 +269,7 @@ def test_deleted_entry_above_the_snapshots_is_passed_by_a_newer_snapshot(
         proxy.block()
         for text in ("deleted", "kept"):
             a.say(alice, text)
-        a.backplane.settle(alice)
+            a.backplane.settle(alice)  # or both could be in one entry
         *_, deleted, _ = redis_server.command("XRANGE", scripts.LOG, "-", "+")
         redis_server.command("XDEL", scripts.LOG, deleted[0])
         proxy.unblock()

@@ -32,7 +32,7 @@ from chat_server.tuning import Tuning
 from tests.server.history.pages import STAMP, UNAVAILABLE, page_once_available, read_page
 from tests.support.running_server import StartServer
 from tests.support.small_disk import MIB, MakeDisk
-from tests.support.wait_until import until
+from tests.support.wait_until import WAIT_TIMEOUT, until
 
 ALICE = Reader("alice", "lobby", frozenset({"*"}))
 
@@ -103,7 +103,7 @@ def test_search_finds_everything_recorded_before_it(open_service: Open) -> None:
 
 
 def test_search_finds_everything_of_a_flood(open_service: Open) -> None:
-    history = open_service()
+    history = open_service(history_wait_seconds=WAIT_TIMEOUT)
     done = threading.Event()
 
     def publish() -> None:
@@ -164,7 +164,7 @@ def _found(history: HistoryService, word: str) -> list[str]:
 def test_read_of_older_messages_does_not_wait(open_service: Open, tmp_path: Path) -> None:
     history = open_service(history_wait_seconds=0.2)
     history.record(run(10, "one", "two"))
-    assert texts(history) == ["one", "two"]
+    until(lambda: _available(history) == ["one", "two"])
     with closing(sqlite3.connect(tmp_path / "chat.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         history.record(run(20, "three"))
