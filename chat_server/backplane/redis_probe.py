@@ -39,6 +39,7 @@ try('EXISTS', key)
 if try('DEL', key) then
   try('HSET', key, 'a', '1')
   try('HGET', key, 'a')
+  try('HMGET', key, 'a')
   try('HGETALL', key)
   try('HKEYS', key)
   try('HLEN', key)

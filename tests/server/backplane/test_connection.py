@@ -17,9 +17,13 @@ from chat_server.backplane import BackplaneError, RedisSettings, parse_redis_url
 from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.connection_errors import Peer
 from tests.support.certificates import write_certificate
+from tests.support.project import PROJECT
 from tests.support.redis_server import RedisServer, StartRedis, StartSentinel, free_port
 
 TIMEOUT = 10.0
+DOCUMENTED = " ".join(f"+{command}" for command in scripts.COMMANDS)
+DEPLOYED = (PROJECT / "deploy/lobby.acl").read_text().partition("user lobby")[2].splitlines()[0]
+DEPLOYED = DEPLOYED.partition(" -@all ")[2]
 
 
 @contextmanager
@@ -61,8 +65,10 @@ def test_wrong_and_missing_password_say_where_to_put_it(
     assert "guess" not in wrong
 
 
-def test_user_with_documented_commands_may_run_every_script(start_redis: StartRedis) -> None:
-    rights = " ".join(f"+{command}" for command in scripts.COMMANDS)
+@pytest.mark.parametrize("rights", [DOCUMENTED, DEPLOYED], ids=["documented", "deployed"])
+def test_user_with_given_commands_may_run_every_script(
+    start_redis: StartRedis, rights: str
+) -> None:
     server = start_redis(acl=[f"user lobby on >secret ~{{lobby}}:* {rights}"], password="admin")
     url = server.url.replace("//", "//lobby@")
     with connected(url, password_file=server.write_password("secret")) as connection:
