@@ -171,6 +171,7 @@ def test_failover_that_loses_acknowledged_writes(
         replica.promote()  # it receives nothing more
         for node in (a, b):
             until_written(node, 20)
+        talk.until_more(100)
         proxy.target = replica.port
         proxy.cut()
         until(lambda: a.events.count("resent") and b.events.count("resent"))
