@@ -11,25 +11,30 @@ class RoomLooks:
     __slots__ = ("rooms",)
 
     def __init__(self) -> None:
-        self.rooms: dict[tuple[int, str], str] = {}
-        """The names by each form that is compared, with the number of the form. No two rooms look
-        alike, so each form belongs to one room. If events from elsewhere open such rooms all the
-        same, the older one has the form."""
+        self.rooms: dict[tuple[int, str], list[str]] = {}
+        """The names by each form that is compared, with the number of the form, in the order in
+        which the rooms opened. As a rule there is one. A session that is restored may open its room
+        again although another one looks like that by now."""
 
     def add(self, name: str) -> None:
         """Add a room that opens."""
         for form in enumerate(look_of(name)):
-            self.rooms.setdefault(form, name)
+            self.rooms.setdefault(form, []).append(name)
 
     def remove(self, name: str) -> None:
         """Remove a room that closes."""
         for form in enumerate(look_of(name)):
-            if self.rooms.get(form) == name:
+            names = self.rooms[form]
+            names.remove(name)
+            if not names:
                 del self.rooms[form]
 
     def similar_room(self, name: str) -> str | None:
-        """Return the open room that a new room `name` could be mistaken for, or None."""
+        """Return the open room that a new room `name` could be mistaken for, or None.
+
+        The oldest one, if there are several.
+        """
         for form in enumerate(look_of(name)):
             if form in self.rooms:
-                return self.rooms[form]
+                return self.rooms[form][0]
         return None
