@@ -125,6 +125,17 @@ class Applier(Generic[ReceiverT]):
         if notice is not None and session.is_local:
             self.emit((session.receiver,), notice)
 
+    def end_detached(self, users: Iterable[str], notice: EndNotice, stamp: int) -> None:
+        """End the sessions of users that only this server still knows, and that are older.
+
+        `stamp`: of the request that ends them. A session that started later may be detached while
+        the state is rebuilt from an older one.
+        """
+        detached = self.state.clients.detached
+        for session in [detached[user] for user in users if user in detached]:
+            if session.generation < stamp:
+                self.end_locally(session, notice)
+
     def settle_later(self, user: str) -> None:
         """Settle the presence of a user that has begun to move, unless there are no watchers."""
         limit = self._presence_limit

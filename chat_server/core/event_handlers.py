@@ -281,7 +281,7 @@ def outputs_of_private(
 
 
 def _announce(state: HubState[ReceiverT], event: Announced) -> list[Delivery[ReceiverT]]:
-    sessions = state.sessions.values()
+    sessions = (*state.sessions.values(), *state.clients.detached.values())
     return addressed(tuple(each.receiver for each in sessions if each.is_local), event)
 
 

@@ -119,8 +119,9 @@ class Hub(Generic[ReceiverT]):
 
     def has_session(self, user: str) -> bool:
         """Return whether the user is logged in here. Takes no lock: it may change at any time."""
-        session = self._applier.state.sessions.get(user)
-        return session is not None and session.is_local
+        state = self._applier.state
+        session = state.sessions.get(user)
+        return (session is not None and session.is_local) or user in state.clients.detached
 
     def settle(self, session: Session[ReceiverT]) -> None:
         """Wait until everything that the session has published is applied. See `Backplane`."""

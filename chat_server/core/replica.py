@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic
 
 from chat_server.confusables import look_of
-from chat_server.core import requests, snapshots
+from chat_server.core import requests, session_handlers, snapshots
 from chat_server.core.applier import Applier
 from chat_server.core.move_notices import jump_notices
 from chat_server.core.records import (
@@ -134,6 +134,7 @@ class HubReplica(Generic[ReceiverT]):
             if is_jump:
                 for receivers, output in jump_notices(places, before.rooms, applier.state):
                     applier.emit(receivers, output)
+            session_handlers.end_replaced(applier)
             if applier.record is not None:
                 applier.record(self._skipped(snapshot))
 

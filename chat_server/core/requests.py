@@ -272,6 +272,11 @@ class Place(NamedTuple):
     room: str = ""
     """For messages that were lost: the room in which they were published."""
 
+    @property
+    def first_stamp(self) -> int:
+        """The stamp that the entry of a shared log had when it was decided first."""
+        return self.time or self.stamp
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -52,6 +52,8 @@ def log_in(
     if older is not None and place.generation and older.generation >= place.generation:
         # The log had lost the login, and the session was restored, or is followed by a newer.
         return older if older.generation == place.generation else None
+    if _end_outdated(applier, user, place.generation):
+        return None
     _end_older_sessions(applier, user, place)
     applier.apply(SessionStarted(user, receiver, commands, host, place.generation, place.node))
     session = state.sessions[user]
@@ -95,6 +97,8 @@ def restore_session(
         notice = EndNotice(EndCause.ACCOUNT_DISABLED if is_disabled else EndCause.ACCOUNT_REMOVED)
     elif tables.ban_of(user, request.host, place):
         notice = EndNotice(EndCause.KICKED, "banned")
+    elif _end_outdated(applier, user, generation):
+        return
     if notice is not None:
         own = state.clients.sessions.get((user, generation))
         if own is not None:
@@ -145,6 +149,7 @@ def ban_user(
     if not bans.ban_account(request.user, _seconds(request.minutes), place.seconds):
         return BanResult(RejectReason.TOO_MANY_BANS, [])
     notice = EndNotice(EndCause.ACCOUNT_BANNED, minutes=request.minutes)
+    applier.end_detached([request.user], notice, place.first_stamp)
     return BanResult(None, applier.end_sessions([request.user], notice, place.end))
 
 
@@ -159,9 +164,13 @@ def ban_address(
     assert bans is not None
     if not bans.ban_address(request.address, _seconds(request.minutes), place.seconds):
         return BanResult(RejectReason.TOO_MANY_BANS, [])
-    sessions = applier.state.sessions.values()
-    users = [each.user for each in sessions if bans.covers(request.address, each.host)]
+    state, address = applier.state, request.address
+    users = [each.user for each in state.sessions.values() if bans.covers(address, each.host)]
+    detached = [
+        each.user for each in state.clients.detached.values() if bans.covers(address, each.host)
+    ]
     notice = EndNotice(EndCause.ADDRESS_BANNED, minutes=request.minutes)
+    applier.end_detached(detached, notice, place.first_stamp)
     return BanResult(None, applier.end_sessions(users, notice, place.end))
 
 
@@ -188,7 +197,11 @@ def change_account(
     name, account = request.name, request.account
     created, was_there = table.created(name), table.exists(name)
     table.apply(request)
-    ended = _end_changed_sessions(applier, request, created, place)
+    is_another = account is None or (
+        created is not None and account.created is not None and created != account.created
+    )
+    ended = _end_changed_sessions(applier, request, is_another, place)
+    _forbid_older_sessions(applier, request, is_another or not was_there, place)
     is_same = was_there and account is not None and account.created == created
     if applier.record is not None and account is not None and not is_same:
         # At its place: a later account of that name is another one, also for a history that has not
@@ -198,25 +211,42 @@ def change_account(
 
 
 def _end_changed_sessions(
-    applier: Applier[ReceiverT], request: requests.ChangeAccount, created: str | None, place: Place
+    applier: Applier[ReceiverT], request: requests.ChangeAccount, is_another: bool, place: Place
 ) -> list[str]:
-    """End the session that may not go on. `created`: of the account before the change."""
-    name, account = request.name, request.account
-    removed = EndNotice(EndCause.ACCOUNT_REMOVED)
-    if request.renamed_from:
-        ended = applier.end_sessions([request.renamed_from], removed, place.end)
-        applier.apply(AccountRenamed(request.renamed_from, name))
-        return ended
-    is_another = account is None or (
-        created is not None and account.created is not None and created != account.created
-    )
-    if is_another:
-        ended = applier.end_sessions([name], removed, place.end)
+    """End the session that may not go on. `is_another`: the account, or it was removed."""
+    name, account, old = request.name, request.account, request.renamed_from
+    if old or is_another:
+        notice = EndNotice(EndCause.ACCOUNT_REMOVED)
+    elif account is not None and account.is_disabled:
+        notice = EndNotice(EndCause.ACCOUNT_DISABLED)
+    else:
+        return []
+    applier.end_detached([old or name], notice, place.first_stamp)
+    ended = applier.end_sessions([old or name], notice, place.end)
+    if old:
+        applier.apply(AccountRenamed(old, name))
+    elif is_another:
         applier.apply(UserForgotten(name))
-        return ended
-    if account is not None and account.is_disabled:
-        return applier.end_sessions([name], EndNotice(EndCause.ACCOUNT_DISABLED), place.end)
-    return []
+    return ended
+
+
+def _forbid_older_sessions(
+    applier: Applier[ReceiverT], request: requests.ChangeAccount, is_new: bool, place: Place
+) -> None:
+    """Remember that no older session of the account may be restored, if the change ends them.
+
+    One that has ended for the other servers only would go on as a session of a new account.
+    `is_new`: the account, or it was removed.
+    """
+    name, account = request.name, request.account
+    ended_before = applier.state.ended_before
+    ended_before.pop(request.renamed_from, None)
+    if account is None:
+        ended_before.pop(name, None)  # no session of a name without an account is restored
+    elif is_new:
+        ended_before[name] = place.first_stamp, False
+    elif account.is_disabled:
+        ended_before[name] = place.first_stamp, True
 
 
 def _end_older_sessions(applier: Applier[ReceiverT], user: str, place: Place) -> None:
@@ -225,9 +255,33 @@ def _end_older_sessions(applier: Applier[ReceiverT], user: str, place: Place) ->
     state = applier.state
     if user in state.sessions:
         applier.apply(SessionEnded(user, notice, time=place.end))
-    detached = state.clients.detached.get(user)
-    if detached is not None and detached.generation < place.generation:
-        applier.end_locally(detached, notice)
+    applier.end_detached([user], notice, place.generation)
+
+
+def end_replaced(applier: Applier[ReceiverT]) -> None:
+    """End the sessions whose end is known by a new state, from a snapshot, and by nothing else."""
+    state = applier.state
+    for session in list(state.clients.detached.values()):
+        newer = state.sessions.get(session.user)
+        if newer is not None and newer.generation > session.generation:
+            applier.end_locally(session, EndNotice(EndCause.NEW_LOGIN))
+        else:
+            _end_outdated(applier, session.user, session.generation)
+
+
+def _end_outdated(applier: Applier[ReceiverT], user: str, generation: int) -> bool:
+    """End a session that is older than the change that ended the sessions of its account.
+
+    Return whether it is. It had ended for the other servers before that change.
+    """
+    stamp, is_disabled = applier.state.ended_before.get(user, (0, False))
+    if generation >= stamp:
+        return False
+    own = applier.state.clients.sessions.get((user, generation))
+    if own is not None:
+        cause = EndCause.ACCOUNT_DISABLED if is_disabled else EndCause.ACCOUNT_REMOVED
+        applier.end_locally(own, EndNotice(cause))
+    return True
 
 
 def _seconds(minutes: int | None) -> float | None:

@@ -48,6 +48,7 @@ def export_state(state: HubState[ReceiverT]) -> dict[str, Any]:
             for stamp, each in state.erasures
         ],
         "applied": [[node, *numbers] for node, numbers in sorted(state.applied.items())],
+        "ended_before": [[user, *ended] for user, ended in sorted(state.ended_before.items())],
     }
 
 
@@ -64,9 +65,11 @@ def load_state(
     state.is_shut_down = before.is_shut_down
     state.last_stamp = exported["last_stamp"]
     state.applied = {node: (number, stamp) for node, number, stamp in exported["applied"]}
-    # A server of an older version writes none.
+    # A server of an older version writes neither of these.
     for stamp, erased, author, user, is_operator in exported.get("erasures", ()):
         state.erasures.append((stamp, MessagesErased(erased, author, user, is_operator)))
+    for user, stamp, is_disabled in exported.get("ended_before", ()):
+        state.ended_before[user] = stamp, is_disabled
     for user, names in exported["subscriptions"].items():
         state.subscriptions[user] = set(names)
     for recipient, author, count, stamp in exported["waiting"]:

@@ -51,6 +51,9 @@ class HubState(Generic[ReceiverT]):
         self.erasures: deque[tuple[int, MessagesErased]] = deque(maxlen=MAX_ERASURES)
         """The last erasures in the shared log, each behind the stamp of its entry. A history that
         missed the entries makes up for them when it goes on from a snapshot."""
+        self.ended_before: dict[str, tuple[int, bool]] = {}
+        """By account of the shared log: the stamp of the change that ended all its older sessions,
+        none of which may be restored, and whether that change disabled the account."""
         self.sessions: dict[str, Session[ReceiverT]] = {}
         """By user, in the order of the logins."""
         self.watchers: dict[str, Session[ReceiverT]] = {}

@@ -9,56 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from chat_server.core import Session, requests
+from chat_server.core import requests
 from chat_server.core.records import LogSkipped, MessagesErased
 from chat_server.core.values import EndCause, EndNotice
 from tests.server.core.shared_log import Client, Log, Node
-
-USERS = ("alice", "bob", "carol")
-
-
-class TwoNodes:
-    """Alice is at the first node, bob at the second."""
-
-    def __init__(self) -> None:
-        self.log = Log()
-        self.first, self.second = (Node(self.log, name, USERS) for name in ("a:1", "b:1"))
-        self.alice = self.log_in(self.first, "alice", "bob")
-        self.bob = self.log_in(self.second, "bob", "alice")
-        self.catch_up()
-
-    def log_in(self, node: Node, user: str, *publishers: str) -> Session[Client]:
-        session = node.hub.log_in(user, Client(), ["/join"], "192.0.2.1")
-        assert session is not None
-        for publisher in publishers:
-            node.hub.subscribe(session, publisher)
-        read(session)
-        return session
-
-    def append(self, request: requests.Request, user: str = "", generation: int = 0) -> None:
-        self.log.append(request, user, generation)
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        self.first.catch_up()
-        self.second.catch_up()
-
-    def restore(self, node: Node) -> None:
-        for generation, request in node.hub.replica.local_sessions():
-            self.append(request, request.user, generation)
-
-    def check_states(self) -> None:
-        self.catch_up()
-        assert self.first.state() == self.second.state()
-
-
-def read(session: Session[Client]) -> list[str]:
-    """Return the lines that a client was sent since the last call, with no time."""
-    lines = [
-        line.split("] ", 1)[1] if line[1:3].isdigit() else line for line in session.receiver.lines
-    ]
-    session.receiver.lines.clear()
-    return lines
+from tests.server.core.two_nodes import USERS, TwoNodes, read
 
 
 @pytest.fixture
@@ -105,16 +60,11 @@ def test_settings_of_a_session_survive_the_loss_of_its_node(chat: TwoNodes) -> N
     assert chat.first.hub._applier.state.stamp_readers == {"alice": chat.alice}
 
 
-def test_newer_login_ends_a_session_that_was_not_restored(chat: TwoNodes) -> None:
+def test_client_of_a_lost_node_reads_an_announcement(chat: TwoNodes) -> None:
     chat.append(requests.EndNode("a:1"))
-    newer = chat.log_in(chat.second, "alice")
-    ((generation, request),) = chat.first.hub.replica.local_sessions()
-    chat.append(request, "alice", generation)
-    assert read(chat.alice) == ["[SERVER] Logged out due to new login"]
-    assert chat.alice.ended.is_set()
-    assert not newer.ended.is_set()
-    assert chat.first.hub.replica.local_sessions() == []
-    chat.check_states()
+    chat.second.hub.announce(chat.bob, "soon")
+    chat.catch_up()
+    assert read(chat.alice) == ["[SERVER] Announcement from bob: soon"]
 
 
 def test_snapshot_contains_the_erasures_for_a_history_that_missed_them(chat: TwoNodes) -> None:
@@ -133,27 +83,25 @@ def test_snapshot_contains_the_erasures_for_a_history_that_missed_them(chat: Two
     assert late.state() == chat.first.state()
 
 
-@pytest.mark.parametrize(
-    ("change", "line"),
-    [
-        (requests.ChangeAccount("alice", None), "[SERVER] Logged out: this account was removed"),
-        (
-            requests.ChangeAccount("alice", requests.AccountRecord("hash", True, "2026")),
-            "[SERVER] Logged out: this account was disabled",
-        ),
-        (requests.BanUser("alice", None), "[SERVER] Logged out by an operator: banned"),
-    ],
-)
-def test_session_is_not_restored_if_its_user_may_not_log_in_any_more(
-    chat: TwoNodes, change: requests.Request, line: str
+@pytest.mark.parametrize("is_older_open", [True, False])
+def test_server_that_starts_later_knows_which_rooms_look_alike(
+    chat: TwoNodes, is_older_open: bool
 ) -> None:
+    """A restored session opens its room again, which looks like one that opened meanwhile."""
+    chat.first.hub.join(chat.alice, "Dev")
     chat.append(requests.EndNode("a:1"))
-    chat.append(change)
+    chat.second.hub.join(chat.bob, "dev")
     chat.restore(chat.first)
-    assert read(chat.alice) == [line]
-    assert chat.alice.ended.is_set()
-    assert "alice" not in chat.second.hub._applier.state.sessions
+    if not is_older_open:
+        chat.second.hub.join(chat.bob, "lobby")
+    third = Node(chat.log, "c:1", USERS)
+    third.rebuild(chat.second.state(), len(chat.log.entries))
+    carol = chat.log_in(third, "carol")
+    third.hub.join(carol, "DEV")
+    other = "dev" if is_older_open else "Dev"
+    assert read(carol) == [f"[ERROR] Can't open DEV: it looks like room '{other}'"]
     chat.check_states()
+    assert third.state() == chat.first.state()
 
 
 def test_client_that_leaves_while_its_node_is_lost_has_ended(chat: TwoNodes) -> None:
@@ -322,7 +270,7 @@ def test_every_node_records_an_erasure(chat: TwoNodes) -> None:
 
 
 STATE_PROGRAM = """
-from tests.server.core.test_lost_nodes import TwoNodes
+from tests.server.core.two_nodes import TwoNodes
 chat = TwoNodes()
 for name in ("zoe", "*", "carol", "alice", "bob"):
     chat.second.hub.subscribe(chat.bob, name)
