@@ -13,7 +13,7 @@ from contextlib import ExitStack
 import pytest
 
 from chat_server.config import Config
-from chat_server.delivery.dispatcher import _MAX_YIELDS, Dispatcher
+from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox
 from chat_server.wire.stream import Stream
 from tests.support.wait_until import WAIT_TIMEOUT
@@ -101,9 +101,10 @@ def test_drainer_sends_when_no_other_reader_queues_more(room: Room) -> None:
 
 def test_drainer_does_not_yield_for_ever(room: Room) -> None:
     room.meet_crowd()
-    room.readers = [room.queue(room.both, b"more\n")] * (3 * _MAX_YIELDS)
+    room.readers = [room.queue(room.first, b"")] * 100_000  # they take 50 ms or more
     room.send(room.first, b"1\n")
-    assert (room.yields, len(room.rounds)) == (_MAX_YIELDS, 1)
+    assert room.readers
+    assert len(room.rounds) == 1
 
 
 def test_drainer_does_not_gather_more_than_a_round(room: Room) -> None:
