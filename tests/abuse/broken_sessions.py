@@ -49,7 +49,8 @@ AWAY_SECONDS: Final = 0.03
 
 
 CUT: Final = "CUT"
-"""A session that the server has cut because its client was too slow, on a loaded machine."""
+"""A session that the server has ended, on a loaded machine: its client was too slow, or an older
+login of the same user came to its turn later."""
 
 
 class BreakOff(Enum):
@@ -284,17 +285,26 @@ class BrokenSessions:
 
     def _catch_up(self, user: CatchUpUser) -> None:
         """Log in for the last time and read everything in all rooms."""
+        # A login whose client is gone already may come to its turn late, and ends this session.
+        while not self._reads_all_rooms(user):
+            self._endings[CUT] += 1
+
+    def _reads_all_rooms(self, user: CatchUpUser) -> bool:
+        """Read everything in a session of its own. Return False if the server ended it before."""
         session = self.session_kind(self._port, user, self.outcome.faults.append)
         self._pool.add(session)
         for room in ROOMS:
-            if session.room != room and room != "lobby":
+            if session.room != room and room != "lobby" and not session.has_ended:
                 session.join(room)
             self._pool.turn_until(
-                partial(_has_caught_up, session, room), f"{user.name} has caught up in {room}"
+                partial(_has_caught_up_or_ended, session, room),
+                f"{user.name} has caught up in {room}",
             )
+        is_complete = not session.has_ended
         session.send("/quit")
         self._pool.turn_until(lambda: session.has_ended, "the session has ended")
         self._pool.remove(session)
+        return is_complete
 
     # Comparison
 
@@ -372,8 +382,8 @@ class BrokenNetcatSessions(BrokenSessions):
         outcome.from_pages = sum(user.from_pages for user in self._users)
 
 
-def _has_caught_up(session: CatchUpSession, room: str) -> bool:
-    return session.room == room and session.has_caught_up
+def _has_caught_up_or_ended(session: CatchUpSession, room: str) -> bool:
+    return session.has_ended or (session.room == room and session.has_caught_up)
 
 
 def main() -> None:
