@@ -36,6 +36,8 @@ class AccountEditor:
     def __init__(self, connection: RedisConnection) -> None:
         """Use `open_account_editor` instead."""
         self._connection = connection
+        self._epoch = b""
+        """Of the log, when the accounts were read."""
 
     def read(self) -> dict[str, requests.AccountRecord]:
         """Return all accounts."""
@@ -51,6 +53,7 @@ class AccountEditor:
                 "the servers have another version, whose accounts this program cannot change; use"
                 " the program of their version"
             )
+        self._epoch = state[b"epoch"]
         flat = self._connection.command("HGETALL", USERS)
         if not flat:
             raise BackplaneError(
@@ -83,12 +86,16 @@ class AccountEditor:
     def _append(
         self, change: requests.ChangeAccount, expected: requests.AccountRecord | None
     ) -> bool:
-        """Append the change to the log, unless an account has changed since the watch began."""
+        """Append the change to the log, unless an account has changed since the watch began.
+
+        Also not if the log has lost something meanwhile.
+        """
         before = "" if expected is None else account_json(expected)
+        arguments = append_arguments(change, before, self._epoch)
         replies = self._connection.pipeline(
             [
                 ("MULTI",),
-                ("EVAL", APPEND.text, len(KEYS), *KEYS, *append_arguments(change, before)),
+                ("EVAL", APPEND.text, len(KEYS), *KEYS, *arguments),
                 ("EXEC",),
             ]
         )
@@ -101,16 +108,21 @@ class AccountEditor:
 
 
 def append_arguments(
-    change: requests.ChangeAccount, before: str | bytes, first_stamp: int = 0
+    change: requests.ChangeAccount,
+    before: str | bytes,
+    epoch: str | bytes,
+    first_stamp: int = 0,
 ) -> tuple[str | bytes | int, ...]:
     """Return the arguments of `scripts.APPEND` for a change that belongs to no server.
 
     `before`: the account that is changed, as `account_json` has it, or empty. The entry contains
-    it, so that the change can be made again. `first_stamp`: of the entry that the log has lost.
+    it, so that the change can be made again. `epoch`: of the log. `first_stamp`: of the entry that
+    the log has lost.
     """
     encoded = encode(change)
     return (
         *("", 0, encoded.kind, "", 0, first_stamp, encoded.stamps, before, encoded.data, 0),
+        *(epoch, 0),
         change.name,
         before,
         "" if change.account is None else account_json(change.account),

@@ -11,6 +11,7 @@ An entry of the stream has the ID `<stamp>-0` and always the same fields, in thi
     r   room, for messages that were lost. For a change of an account by a program: the account
         before it, as `account_json` has it
     d   data: the texts of messages, joined by LF, or else the fields of the request in JSON
+    c   the chain of the entry before, and its own: a hash of that and of the other fields
 
 The field names and their order are part of `FORM`: servers with another form do not take part.
 """
@@ -24,9 +25,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from chat_server.core import requests, values
 
-FORM: Final = "1"
+FORM: Final = "2"
 """The form of the log, of the scripts and of the decisions: raise it if servers before and after a
 change would decide differently at an entry. Servers of different forms cannot share a log."""
+
+CHAIN_SIZE: Final = 8
+"""Characters of a chain."""
+
+NO_CHAIN: Final = "0" * CHAIN_SIZE
+"""The chain before the first entry."""
 
 RawEntry: TypeAlias = tuple[bytes, list[bytes]]
 """An entry as Redis returns it: the ID, then names and values in turn."""
@@ -140,6 +147,8 @@ def decode_entry(raw: RawEntry, own: requests.Request | None = None) -> DecodedE
             room,
             _,
             data,
+            _,
+            _,
         ) = given
         return DecodedEntry(
             int(count),
@@ -161,6 +170,17 @@ def decode_entry(raw: RawEntry, own: requests.Request | None = None) -> DecodedE
 def origin(raw: RawEntry) -> tuple[str, int]:
     """Return the node that appended an entry, and the entry's number among its own."""
     return _text(raw[1][5]), int(raw[1][7])
+
+
+def data_size(raw: RawEntry) -> int:
+    """Return the bytes of an entry's data."""
+    return len(raw[1][17])
+
+
+def chains(raw: RawEntry) -> tuple[str, str]:
+    """Return the chain of the entry before, and that of an entry."""
+    both = raw[1][19].decode()
+    return both[:CHAIN_SIZE], both[CHAIN_SIZE:]
 
 
 def account_json(account: requests.AccountRecord) -> str:

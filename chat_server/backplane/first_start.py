@@ -30,7 +30,7 @@ def wait_for_running_servers(
     `BackplaneError`.
     """
     deadline = time.monotonic() + tuning.redis_lease_seconds
-    while not connection.run(scripts.PLACE, 0)[0] and time.monotonic() < deadline:
+    while not connection.run(scripts.PLACE, 0, "")[0] and time.monotonic() < deadline:
         is_new = _uptime(connection) < tuning.redis_seed_seconds
         if not is_new and not _has_servers(connection):
             break

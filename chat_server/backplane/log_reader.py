@@ -24,6 +24,7 @@ from chat_server.backplane.entry_codec import (
     FORM,
     EntryError,
     RawEntry,
+    chains,
     decode_entry,
     origin,
     wrong_form,
@@ -86,7 +87,8 @@ class LogReader:
         self._lost_changes = LostChanges(events, tuning)
         self._newest = 0
         """The newest stamp of the log that this server has heard of."""
-        self._epoch = ""
+        self.epoch = ""
+        """The epoch of the log that was compared last. Only the reader's thread changes it."""
         self._must_reload = False
         self._gap: int | None = None
         """The number after which an entry was missing, until the reader is past it."""
@@ -94,6 +96,8 @@ class LogReader:
         """It was missing again after a snapshot was loaded: an operator has deleted it."""
         self._snapshot_is_due = self._accounts_are_lost = False
         self.progress = ReadProgress(lambda: self.position, self._stopping)
+        self.last = self._place.last
+        """The last entry that was applied. Only the reader's thread changes it."""
         self.read = 0
         """Entries that were applied."""
         self.replays = 0
@@ -160,9 +164,10 @@ class LogReader:
         self._emitted_stamp = stamp
         self._emitted = dict(numbers)
         wait_for_running_servers(connection, self._tuning, self._stopping)
-        reply = connection.run(scripts.PLACE, 0)
+        reply = connection.run(scripts.PLACE, 0, "")
         if not reply[0]:
-            self._place = Place(stamp, stamp, 0, dict(numbers))
+            self._place = Place(stamp, stamp, 0, applied=dict(numbers))
+            self.last = self._place.last
         elif reply[1] == FORM.encode():
             is_other = bool(numbers) and not knows_any(connection, numbers)
             if is_other:
@@ -235,10 +240,10 @@ class LogReader:
             self._notice.update(self._replica)
             if self._snapshot_is_due:
                 self._snapshot_is_due = False
-                self._state_writer.write_snapshot(connection, self._epoch, self._state())
+                self._state_writer.write_snapshot(connection, self.epoch, self._state())
             if self._accounts_are_lost:
                 self._accounts_are_lost = False
-                self._state_writer.write_accounts(connection, self._epoch, self._place.stamp)
+                self._state_writer.write_accounts(connection, self.epoch, self._place.stamp)
 
     # The log and the own place in it
 
@@ -248,40 +253,34 @@ class LogReader:
         TRAP: a reader ahead of a log that was reset hears nothing, forever and without an error.
         Return the newest stamp of the log.
         """
+        has_loaded = False
         while True:
             wanted = self.progress.checks_wanted
-            reply = connection.run(scripts.PLACE, self._place.stamp)
+            reply = connection.run(scripts.PLACE, *self.last)
             epoch, form, *_ = reply
             if not epoch:
                 self._state_writer.seed(connection, self._state(), self._tail, self.floor)
                 continue
             if form != FORM.encode():
                 raise BackplaneError(wrong_form(form))
-            self._epoch = epoch.decode()
-            if self._must_reload or not self._is_in_log(reply):
+            self.epoch = epoch.decode()
+            if self._must_reload or not reply[4]:
+                if has_loaded:
+                    raise BackplaneError(_GAP)
                 self._lost_changes.find(connection, reply)
                 self._use_snapshot(connection, reply)
-                self._must_reload = False
+                self._must_reload, has_loaded = False, True
                 self.replays += 1
                 if not self._is_same_gap:  # otherwise it was reported
                     self._events.log_replayed("the log has lost entries that this server had read")
                 continue
             # TRAP: before the writer sends lost changes of accounts that build on them.
-            self._lost_changes.append(connection)
+            if not self._lost_changes.append(connection, self.epoch):
+                continue
             self.progress.checked(wanted)
             newest = int(reply[2])
             self.note_newest(newest)
             return newest
-
-    def _is_in_log(self, reply: list[Any]) -> bool:
-        """Return whether the log goes on from the last entry that was applied."""
-        _, _, newest, count, here, oldest, first = reply
-        place = self._place
-        if here:
-            return int(here) == place.number
-        if oldest:  # it was trimmed, but nothing after it
-            return int(oldest[:-2]) > place.stamp and int(first) == place.number + 1
-        return int(count) == place.number and int(newest) >= place.reached
 
     def _use_snapshot(
         self, connection: RedisConnection, reply: list[Any], *, is_other_log: bool = False
@@ -301,6 +300,7 @@ class LogReader:
         self._place = place
         self._alive = set(place.alive)
         self._tail.clear()
+        self.last = self._place.last
         if place.stamp > self._emitted_stamp:
             # The entries between are trimmed. They are in the state, and nobody here has seen them.
             self._emitted_stamp = place.stamp
@@ -336,22 +336,23 @@ class LogReader:
     def _apply_all(self, chunk: list[RawEntry]) -> None:
         own: list[tuple[int, int, Any]] = []
         follows = True
-        size = 0
         with self._batch():
             for raw in chunk:
-                # TRAP: trimming is silent, and numbers that were refused leave no entry. Only the
-                # count of all entries shows a gap.
-                if int(raw[1][1]) != self._place.number + 1:
+                # TRAP: trimming is silent, and numbers that were refused leave no entry. And a log
+                # that went another way may have an entry with the next number.
+                before, chain = chains(raw)
+                if before != self._place.chain:
                     follows = False
                     break
                 self._apply_one(raw, own)
-                size += len(raw[1][-1])
+                self._place.chain = chain
+        self.last = self._place.last
         self.note_newest(self.position)
         self._outgoing.complete(own, self.position)
         self.progress.moved()
         if not follows:
             raise _OtherLogError
-        self._tail.add(chunk, size)
+        self._tail.add(chunk)
 
     def _apply_one(self, raw: RawEntry, own: list[tuple[int, int, Any]]) -> None:
         place = self._place

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import Final
 
-from chat_server.backplane.entry_codec import RawEntry
+from chat_server.backplane.entry_codec import RawEntry, data_size
 from chat_server.tuning import Tuning
 
 _OVERHEAD: Final = 300
@@ -22,10 +22,10 @@ class LogTail:
         """When each was read, and its size."""
         self._size = 0
 
-    def add(self, chunk: list[RawEntry], size: int) -> None:
-        """Add entries that follow on the last one. `size`: bytes of their data."""
+    def add(self, chunk: list[RawEntry]) -> None:
+        """Add entries that follow on the last one."""
         now = time.monotonic()
-        size += _OVERHEAD * len(chunk)
+        size = sum(map(data_size, chunk)) + _OVERHEAD * len(chunk)
         self._chunks.append((now, size, chunk))
         self._size += size
         oldest = now - self._tuning.redis_tail_seconds

@@ -11,6 +11,7 @@ the fence would throw away what waits, because the sessions are not in the log.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 import traceback
@@ -30,7 +31,7 @@ from chat_server.backplane.link_state import LinkState
 from chat_server.backplane.log_events import BackplaneError, LogEvents, RedisUnreachableError
 from chat_server.backplane.log_reader import LogReader
 from chat_server.backplane.outgoing import Outgoing
-from chat_server.backplane.pending import Pending
+from chat_server.backplane.pending import Pending, append_call
 from chat_server.backplane.place_questions import PlaceQuestion, PlaceQuestions
 from chat_server.core import requests
 from chat_server.tuning import Tuning
@@ -84,7 +85,11 @@ class LogWriter:
         self._stop_at: float | None = None
         self._stopping = threading.Event()
         self._epoch = ""
-        """The epoch of the log at the last hello."""
+        """The epoch of the log at the last hello, and so of all that is sent."""
+        self._greetings = 0
+        """How often this server has said hello, or tried to."""
+        self._greeting = 0
+        """The last hello after which Redis had all sessions of this server."""
         self._replays = 0
         """How often the reader had replaced the state when the sessions were restored last."""
         self._next_beat = 0.0
@@ -177,7 +182,7 @@ class LogWriter:
     # The first steps on a connection
 
     def _greet(self, connection: RedisConnection) -> None:
-        known, stamp, is_intact = self._say_hello(connection)
+        known, stamp, is_intact = self._say_hello(connection, self._outgoing.acknowledged)
         # The number says whether own entries are lost. Those of the scripts, which restore this
         # server's sessions, have none: they are lost with entries that the reader has read.
         if not is_intact or self._replays != self._reader.replays:
@@ -187,10 +192,11 @@ class LogWriter:
             known, stamp, _ = self._say_hello(connection)  # it may be the first after a seed
             if known < 0:
                 raise RedisUnreachableError("Redis has lost the log again")
+            if self._epoch != self._reader.epoch:
+                raise _GreetAgainError
             self._reader.progress.wait_for(stamp, timeout, self.is_time_up)
             self._restore_sessions(connection)
-        # Only now, or the fence would refuse what the sessions say that are not restored yet.
-        connection.command("HSET", scripts.SESSIONS, self._node, f"0 {self._node}")
+        self._claim(connection)
         lost = self._outgoing.resume_after(known, stamp)
         self._outgoing.complete((), self._reader.position)
         if lost:
@@ -198,9 +204,14 @@ class LogWriter:
         connection.load(scripts.APPEND)
         self._next_beat = 0.0
 
-    def _say_hello(self, connection: RedisConnection) -> tuple[int, int, bool]:
-        """Return the number that Redis knows, the last stamp, and whether nothing was lost."""
-        position = self._reader.position
+    def _say_hello(
+        self, connection: RedisConnection, acknowledged: int = 0
+    ) -> tuple[int, int, bool]:
+        """Return the number that Redis knows, the last stamp, and whether nothing was lost.
+
+        If something was lost in this epoch, another one begins. `acknowledged`: the last number
+        that was not lost as far as this server knows.
+        """
         reply = connection.run(
             scripts.HELLO,
             self._node,
@@ -209,9 +220,11 @@ class LogWriter:
             self._reader.floor,
             self._outgoing.base,
             unicodedata.unidata_version,
+            *(self._epoch, self._greeting, acknowledged, *self._reader.last),
+            secrets.token_hex(8),
         )
         match reply:
-            case [b"ok", epoch, known, was_alive, stamp]:
+            case [b"ok", epoch, known, is_intact, stamp]:
                 pass
             case [b"replaced"]:
                 raise NodeReplacedError(
@@ -224,15 +237,8 @@ class LogWriter:
                 # Redis is empty. The reader writes the state there.
                 return -1, 0, False
         is_first = not self._epoch
-        is_same = self._epoch == epoch.decode()
         self._epoch = epoch.decode()
-        is_intact = (
-            is_same
-            and bool(was_alive)
-            and int(known) >= self._outgoing.acknowledged
-            and int(stamp) >= position
-        )
-        return int(known), int(stamp), is_first or is_intact
+        return int(known), int(stamp), is_first or bool(is_intact)
 
     def _restore_sessions(self, connection: RedisConnection) -> None:
         """Go on with the sessions that have ended for the other servers.
@@ -245,15 +251,29 @@ class LogWriter:
         for start in range(0, len(sessions), _RESTORE_BATCH):
             calls = [
                 script_call(
-                    scripts.RESTORE, request.user, generation, self._node, encode(request).data
+                    *(scripts.RESTORE, request.user, generation, self._node),
+                    *(encode(request).data, self._epoch),
                 )
                 for generation, request in sessions[start : start + _RESTORE_BATCH]
             ]
             replies = connection.pipeline(calls)
             connection.check(replies)
+            if [b"lost"] in replies:
+                raise _GreetAgainError
             restored += replies.count([b"ok"])
         if restored:
             self._events.sessions_restored(restored)
+
+    def _claim(self, connection: RedisConnection) -> None:
+        """Note in Redis that all sessions of this server are there.
+
+        Only then, or the fence would refuse what the sessions say that are not restored yet. A
+        failover that loses the restored sessions loses this as well.
+        """
+        self._greetings += 1
+        if connection.run(scripts.CLAIM, self._node, self._epoch, self._greetings) != [b"ok"]:
+            raise _GreetAgainError
+        self._greeting = self._greetings
 
     # The work
 
@@ -262,7 +282,7 @@ class LogWriter:
 
         def send(pending: Pending) -> bool:
             try:
-                connection.send([_append_call(self._node, pending)])
+                connection.send([self._append_call(pending)])
             except BackplaneError:
                 return False
             return True
@@ -289,7 +309,7 @@ class LogWriter:
         batch = self._outgoing.take()
         if batch:
             self._link.writer.asks()
-            connection.send([_append_call(self._node, pending) for pending in batch])
+            connection.send([self._append_call(pending) for pending in batch])
         return bool(batch)
 
     def _read_replies(self, connection: RedisConnection) -> None:
@@ -340,7 +360,6 @@ class LogWriter:
 
     def _beat(self, connection: RedisConnection) -> None:
         tuning = self._tuning
-        position = self._reader.position
         self._link.writer.asks()
         reply = connection.run(
             scripts.BEAT,
@@ -349,12 +368,13 @@ class LogWriter:
             f"{tuning.redis_snapshot_seconds:f}",
             tuning.redis_snapshot_entries,
             int(not self._link.reader.must_answer),
+            *(self._epoch, self._greeting, *self._reader.last),
         )
         if reply[0] != b"ok":
             raise _GreetAgainError
         _, self.leases, is_snapshot_due, stamp, next_end, has_accounts = reply
         self._link.writer.answered()
-        if int(stamp) < position or self._reader.replays != self._replays:
+        if self._reader.replays != self._replays:
             raise _GreetAgainError
         self._reader.note_newest(int(stamp))
         if is_snapshot_due:
@@ -365,23 +385,8 @@ class LogWriter:
         wait = min(tuning.redis_renewal_seconds, (int(next_end) + 10) / 1000)
         self._next_beat = time.monotonic() + wait
 
-
-def _append_call(node: str, pending: Pending) -> tuple[str | bytes | int, ...]:
-    encoded = pending.encoded
-    return script_call(
-        scripts.APPEND,
-        node,
-        pending.number,
-        "skip" if pending.is_fenced else encoded.kind,
-        pending.user.encode("utf-8", "surrogatepass"),
-        pending.generation,
-        pending.first_stamp,
-        encoded.stamps,
-        pending.room,
-        encoded.data,
-        int(encoded.is_message),
-        *pending.account,
-    )
+    def _append_call(self, pending: Pending) -> tuple[str | bytes | int, ...]:
+        return append_call(self._node, self._epoch, self._greeting, pending)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -54,19 +54,26 @@ class LostChanges:
                 self._lost[entry.first_stamp or stamp] = entry
                 del self._read[stamp]
 
-    def append(self, connection: RedisConnection) -> None:
-        """Append those that were found, in their order. Raises `BackplaneError`: call it again."""
+    def append(self, connection: RedisConnection, epoch: str) -> bool:
+        """Append those that were found, in their order. Raises `BackplaneError`: call it again.
+
+        `epoch`: of the log. Return False if it has another one by now: compare again.
+        """
         made = 0
         try:
             for first in sorted(self._lost):
                 entry = self._lost[first]
                 assert isinstance(entry.request, requests.ChangeAccount)
-                call = append_arguments(entry.request, entry.room, first)
-                made += connection.run(scripts.APPEND, *call)[0] == b"ok"
+                call = append_arguments(entry.request, entry.room, epoch, first)
+                outcome = connection.run(scripts.APPEND, *call)[0]
+                if outcome == b"lost":
+                    return False
+                made += outcome == b"ok"
                 del self._lost[first]
         finally:
             if made:
                 self._events.account_changes_resent(made)
+        return True
 
     def _oldest(self) -> float:
         return next(iter(self._read.values()))[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any, Final
 
+from chat_server.backplane import scripts
+from chat_server.backplane.connection import script_call
 from chat_server.backplane.entry_codec import Encoded, encode
 from chat_server.core import Session, requests
 
@@ -77,3 +79,25 @@ class Pending:
             case requests.SendPrivate():
                 return 1
         return 0
+
+
+def append_call(
+    node: str, epoch: str, greeting: int, pending: Pending
+) -> tuple[str | bytes | int, ...]:
+    """Return how to append a request. `epoch`, `greeting`: of the last hello of the node."""
+    encoded = pending.encoded
+    return script_call(
+        scripts.APPEND,
+        node,
+        pending.number,
+        "skip" if pending.is_fenced else encoded.kind,
+        pending.user.encode("utf-8", "surrogatepass"),
+        pending.generation,
+        pending.first_stamp,
+        encoded.stamps,
+        pending.room,
+        encoded.data,
+        int(encoded.is_message),
+        *(epoch, greeting),
+        *pending.account,
+    )

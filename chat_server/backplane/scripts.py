@@ -7,19 +7,28 @@
 | `{lobby}:nodes` | hash: node -> number of its last entry. Only servers that hold a lease |
 | `{lobby}:ended` | hash: node -> `<number> <ms when it ended>` |
 | `{lobby}:leases` | hash: node -> end of its lease in ms |
-| `{lobby}:sessions` | hash: user -> `<generation> <node>`; node -> `0 <node>`, see below |
+| `{lobby}:sessions` | hash: user -> `<generation> <node>`; node -> `<greeting> <node>`, see below |
 | `{lobby}:users` | hash: name -> the account in JSON |
 | `{lobby}:snapshots` | hash: stamp -> a snapshot |
 
-The state: `epoch`, a random word that is made with the first key; `form`; `at`, the last stamp that
-was given; `users_at`, that of the last change of an account; `edits_at`, the stamp that the last
-change of an account which was appended again had before; `n`, how many entries there were;
-`floor`, the highest stamp that a server has read; `snapped_n` and `snapped_at` (ms) of the last
-snapshot, and `claimed_at` (ms) when a server began one; `beat_at` (ms), the last renewal of any
-lease; `unicode:<node>`, the version of the Unicode tables of a server that holds a lease.
+The state: `epoch` and `chain`, see below; `form`; `at`, the last stamp that was given; `users_at`,
+that of the last change of an account; `edits_at`, the stamp that the last change of an account
+which was appended again had before; `n`, how many entries there were; `floor`, the highest stamp
+that a server has read; `snapped_n` and `snapped_at` (ms) of the last snapshot, and `claimed_at`
+(ms) when a server began one; `beat_at` (ms), the last renewal of any lease; `unicode:<node>`, the
+version of the Unicode tables of a server that holds a lease.
 
-The field of a node in the sessions says that all sessions of that node are there. Without it the
-table was lost, and an entry that the fence would refuse is one of a session that is not known.
+An *epoch* is a random word for a log that has lost nothing that a server knew. It is made with the
+first key, and again as soon as a server finds that something is lost. Every script that acts for a
+server gets the epoch in which that server has compared its memory with the log, and does nothing in
+another one. The server then compares again, restores its sessions and sends again what was lost.
+
+The *chain* of an entry is a hash of it and of the chain before. Each entry contains both, so an
+entry with the same stamp and number in a log that went another way is not taken for the same one.
+
+The field of a node in the sessions says that all sessions of that node are there since this
+greeting. Without it, or with an older one, the table has lost some, and an entry that the fence
+would refuse is one of a session that is not known.
 
 A *node* is a server's name and its start: `<name>:<microseconds>`. All keys have one hash tag, so
 they are in one slot of a Redis Cluster. Only commands of Redis 6.2 are used.
@@ -79,6 +88,13 @@ _PRELUDE: Final = """
 local LOG, STATE, NODES, ENDED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local LEASES, SESSIONS, USERS, SNAPSHOTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
+local log = {}
+log.epoch, log.at, log.floor, log.n, log.chain =
+  unpack(redis.call('HMGET', STATE, 'epoch', 'at', 'floor', 'n', 'chain'))
+log.at, log.floor = tonumber(log.at or '0'), tonumber(log.floor or '0')
+log.n = tonumber(log.n or '0')
+log.chain = log.chain or '00000000'
+
 local function text(number) return string.format('%.0f', number) end
 local function get(key, field) return redis.call('HGET', key, field) end
 local function set(key, field, value) return redis.call('HSET', key, field, value) end
@@ -92,15 +108,28 @@ end
 -- Append an entry with a stamp for each of `count` messages, and return the first. `least` > 0: not
 -- the stamp of the clock, but the next one from there.
 local function append(count, least, kind, node, number, user, generation, first, room, data)
-  local last, floor, n = unpack(redis.call('HMGET', STATE, 'at', 'floor', 'n'))
-  local stamp = math.max(least, tonumber(last or '0') + 1)
-  if least == 0 then stamp = math.max(stamp, now(), tonumber(floor or '0') + 1) end
-  n = text(tonumber(n or '0') + 1)
-  redis.call('HSET', STATE, 'at', text(stamp + count - 1), 'n', n)
+  local stamp = math.max(least, log.at + 1)
+  if least == 0 then stamp = math.max(stamp, now(), log.floor + 1) end
+  log.at, log.n = stamp + count - 1, log.n + 1
+  local n, before = text(log.n), log.chain
   stamp = text(stamp)
+  log.chain = string.sub(redis.sha1hex(table.concat(
+    {before, stamp, kind, node, number, user, generation, first, room, data}, ' ')), 1, 8)
+  redis.call('HSET', STATE, 'at', text(log.at), 'n', n, 'chain', log.chain)
   redis.call('XADD', LOG, 'MAXLEN', '~', '200000', stamp .. '-0', 'n', n, 'k', kind, 'o', node,
-    's', number, 'u', user, 'g', generation, 'w', first, 'r', room, 'd', data)
+    's', number, 'u', user, 'g', generation, 'w', first, 'r', room, 'd', data,
+    'c', before .. log.chain)
   return stamp
+end
+
+-- Whether the log goes on from the entry with this stamp and chain, which may be trimmed: 'here',
+-- 'lost', or 'gap' if another entry follows, which its reader notices by itself.
+local function find(stamp, chain)
+  local found = redis.call('XRANGE', LOG, stamp .. '-0', '+', 'COUNT', 1)[1]
+  if not found then return log.chain == chain and 'here' or 'lost' end
+  local both = found[2][20]
+  if found[1] == stamp .. '-0' then return string.sub(both, 9) == chain and 'here' or 'lost' end
+  return string.sub(both, 1, 8) == chain and 'here' or 'gap'
 end
 
 -- End the sessions of a node for all. It keeps its number, because it may come back.
@@ -111,7 +140,7 @@ local function end_node(node)
   redis.call('HDEL', STATE, 'unicode:' .. node)
   local sessions = redis.call('HGETALL', SESSIONS)
   for i = 1, #sessions, 2 do
-    if string.match(sessions[i + 1], '^%d+ (.*)$') == node then
+    if string.match(sessions[i + 1], '^%S+ (.*)$') == node then
       redis.call('HDEL', SESSIONS, sessions[i])
     end
   end
@@ -125,16 +154,18 @@ end
 """
 
 
-def _script(text: str) -> Script:
+def script(text: str) -> Script:
+    """Return a script that begins with what all scripts share."""
     whole = _PRELUDE.replace("'200000'", f"'{MAX_ENTRIES}'") + text
     return Script(whole, hashlib.sha1(whole.encode(), usedforsecurity=False).hexdigest())
 
 
-APPEND: Final = _script("""
--- node number kind user generation first count room data is_message
+APPEND: Final = script("""
+-- node number kind user generation first count room data is_message epoch greeting
 -- and for an account: name, expected JSON or '', new JSON or '', old name or ''
 local node, number, kind, user, generation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local first, is_message = tonumber(ARGV[6]), ARGV[10] == '1'
+if log.epoch ~= ARGV[11] then return {'lost'} end
 
 -- Exactly once: only the number after the last one is taken. 'gap' is the rule that makes a lost
 -- batch harmless, and a pipeline in whose middle the script was loaded: nothing overtakes.
@@ -154,14 +185,15 @@ if kind == 'login' then
   is_fenced = held and first > 0 and tonumber(held) > first
 elseif not is_fenced and user ~= '' and not (is_message and first > 0)
     and generation_of(user) ~= generation then
-  if not get(SESSIONS, node) then return {'lost'} end  -- nothing says that the session has ended
+  -- Nothing says that the session has ended.
+  if get(SESSIONS, node) ~= ARGV[12] .. ' ' .. node then return {'lost'} end
   is_fenced = true
 end
 if node ~= '' then set(NODES, node, number) end
 if is_fenced then return {'fenced'} end
 
 if kind == 'account' then
-  local name, expected, json, old = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
+  local name, expected, json, old = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
   if node == '' and first > 0 then
     -- Each server that had read a lost change appends it, all in the same order. It counts once.
     if first <= state('edits_at') then return {'again'} end
@@ -186,11 +218,11 @@ return {'ok', stamp}
 """)
 """Append one entry: number, fence, stamp, sessions, stream."""
 
-HELLO: Final = _script("""
--- node form lease_ms floor base unicode
+HELLO: Final = script("""
+-- node form lease_ms floor base unicode; then what the server knows: epoch greeting acknowledged
+-- stamp chain; then an epoch, if another one is needed
 local node, form, floor, base = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local epoch = get(STATE, 'epoch')
-if not epoch then return {'empty'} end
+if not log.epoch then return {'empty'} end
 if get(STATE, 'form') ~= form then return {'form', get(STATE, 'form')} end
 local name, start = string.match(node, '^(.*):(%d+)$')
 local older = {}
@@ -201,28 +233,41 @@ for _, other in ipairs(redis.call('HKEYS', NODES)) do
     if other ~= node then older[#older + 1] = other end
   end
 end
-local known, was_alive = get(NODES, node), get(SESSIONS, node) and 1 or 0
+local known = get(NODES, node)
+local is_intact = known and log.epoch == ARGV[7]
+  and get(SESSIONS, node) == ARGV[8] .. ' ' .. node
+local place = find(ARGV[10], ARGV[11])
 if not known then
-  was_alive = 0
   local ended = get(ENDED, node)
   known = ended and string.match(ended, '^%d+') or base
+end
+if log.epoch == ARGV[7] and (tonumber(known) < tonumber(ARGV[9]) or place == 'lost') then
+  -- The other servers have to compare as well, also those that miss nothing of their own.
+  log.epoch, is_intact = ARGV[12], false
+  set(STATE, 'epoch', log.epoch)
 end
 -- What the server no longer holds cannot be sent again: its numbers count as taken.
 if tonumber(known) < base then known = text(base) end
 set(NODES, node, known)
 redis.call('HDEL', ENDED, node)
 set(LEASES, node, text(now() / 1000 + ARGV[3]))
-if floor > state('floor') then set(STATE, 'floor', ARGV[4]) end
-if ARGV[6] then set(STATE, 'unicode:' .. node, ARGV[6]) end
+if floor > log.floor then
+  log.floor = floor
+  set(STATE, 'floor', ARGV[4])
+end
+set(STATE, 'unicode:' .. node, ARGV[6])
 for _, other in ipairs(older) do end_node(other) end
-return {'ok', epoch, known, was_alive, get(STATE, 'at')}
+return {'ok', log.epoch, known, is_intact and place == 'here' and 1 or 0, text(log.at)}
 """)
 """A server's first step on each connection of its writer. `base`: the number before the first that
-it can send. `unicode`: the version of its tables. Returns the number that Redis knows, and whether
-it knows the sessions of the server as well."""
+it can send. `unicode`: the version of its tables. `epoch`, `greeting`: of its last hello, or empty.
+`acknowledged`: its last number that the log has taken; `stamp` and `chain`: of the last entry that
+it has read. Returns the number that Redis knows, and whether the log and the sessions of the server
+are as they were."""
 
-RESTORE: Final = _script("""
--- user generation node data
+RESTORE: Final = script("""
+-- user generation node data epoch
+if log.epoch ~= ARGV[5] then return {'lost'} end
 local held = get(SESSIONS, ARGV[1])
 local generation = held and string.match(held, '^%d+')
 if generation and tonumber(generation) >= tonumber(ARGV[2]) then return {'held'} end
@@ -233,10 +278,21 @@ return {'ok'}
 """)
 """Go on with a session, unless the user has a newer one."""
 
-BEAT: Final = _script(
+CLAIM: Final = script("""
+-- node epoch greeting
+if log.epoch ~= ARGV[2] or not get(NODES, ARGV[1]) then return {'lost'} end
+set(SESSIONS, ARGV[1], ARGV[3] .. ' ' .. ARGV[1])
+return {'ok'}
+""")
+"""Note that all sessions of a server are there, after the last one is restored. `greeting`: a
+number that it has not used before."""
+
+BEAT: Final = script(
     """
--- node lease_ms snapshot_seconds snapshot_entries may_write_snapshot
-if not get(NODES, ARGV[1]) or not get(SESSIONS, ARGV[1]) then return {'unknown'} end
+-- node lease_ms snapshot_seconds snapshot_entries may_write_snapshot epoch greeting stamp chain
+if log.epoch ~= ARGV[6] or not get(NODES, ARGV[1]) then return {'unknown'} end
+if get(SESSIONS, ARGV[1]) ~= ARGV[7] .. ' ' .. ARGV[1] then return {'unknown'} end
+if find(ARGV[8], ARGV[9]) == 'lost' then return {'unknown'} end
 local ms, lease = now() / 1000, tonumber(ARGV[2])
 local had_pause = ms - state('beat_at') > lease / 2
 set(STATE, 'beat_at', text(ms))
@@ -269,10 +325,10 @@ for i = 1, #ended, 2 do
   end
 end
 redis.call('XTRIM', LOG, 'MINID', '~', text((ms - 3600000) * 1000))
-local new, age = state('n') - state('snapped_n'), ms - state('snapped_at')
+local new, age = log.n - state('snapped_n'), ms - state('snapped_at')
 -- A server that starts, or that is behind, needs a snapshot from which the log goes on.
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
-local next_n = first[1] and tonumber(first[1][2][2]) or state('n') + 1
+local next_n = first[1] and tonumber(first[1][2][2]) or log.n + 1
 local is_needed = next_n > state('snapped_n') + 1 or redis.call('EXISTS', SNAPSHOTS) == 0
 local is_due = is_needed or new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
 if is_due and ARGV[5] == '1' and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
@@ -281,102 +337,32 @@ else
   is_due = false
 end
 local has_users = redis.call('EXISTS', USERS)
-return {'ok', count, is_due and 1 or 0, get(STATE, 'at'), text(next_end - ms), has_users}
+return {'ok', count, is_due and 1 or 0, text(log.at), text(next_end - ms), has_users}
 """.replace("3600000", str(MAX_AGE * 1000))
 )
 """Renew the lease and end those that are over.
 
 `may_write_snapshot`: the server reads the log. One that is behind could keep others from it.
+`epoch` and the rest: as for `HELLO`, which the server has to say again if they are other ones.
 
 Returns the number of leases, whether this server is to write a snapshot, the last stamp, the
 milliseconds until the next lease ends, and whether there are accounts.
 """
 
-LEAVE: Final = _script("""
+LEAVE: Final = script("""
 -- node
-if get(NODES, ARGV[1]) then end_node(ARGV[1]) end
+if log.epoch and get(NODES, ARGV[1]) then end_node(ARGV[1]) end
 return {'ok'}
 """)
 """A server that stops ends its sessions for the others."""
 
-PLACE: Final = _script("""
--- stamp
-local here = redis.call('XRANGE', LOG, ARGV[1] .. '-0', ARGV[1] .. '-0')
-local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
-return {get(STATE, 'epoch') or '', get(STATE, 'form') or '', get(STATE, 'at') or '0',
-  get(STATE, 'n') or '0', here[1] and here[1][2][2] or '', oldest[1] and oldest[1][1] or '',
-  oldest[1] and oldest[1][2][2] or ''}
+PLACE: Final = script("""
+-- stamp chain
+local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
+return {log.epoch or '', get(STATE, 'form') or '', text(log.at), text(log.n),
+  find(ARGV[1], ARGV[2]) == 'here' and 1 or 0, oldest and oldest[1] or '',
+  oldest and oldest[2][2] or ''}
 """)
-"""Where the log is, for a reader whose last entry had a stamp: that entry's `n` if it is there."""
+"""Where the log is, and whether it goes on from the last entry that a reader has applied."""
 
-SEED: Final = _script("""
--- epoch form at n floor lease_ms stamp snapshot; then, each after their number: nodes (name,
--- number, is it alive), accounts (name, JSON), entries (ID and the nine values)
-if get(STATE, 'epoch') then return {'held'} end
-local at, here = 9, ARGV
-local function next_number() at = at + 1 return tonumber(here[at - 1]) end
-local function next_text() at = at + 1 return here[at - 1] end
-redis.call('HSET', STATE, 'epoch', here[1], 'form', here[2], 'at', here[3], 'n', here[4],
-  'floor', here[5], 'snapped_n', here[4], 'snapped_at', text(now() / 1000))
-redis.call('DEL', LOG, NODES, ENDED, LEASES, SESSIONS, USERS, SNAPSHOTS)
-set(SNAPSHOTS, here[7], here[8])
-for _ = 1, next_number() do
-  local node, number, is_alive = next_text(), next_text(), next_text()
-  if is_alive == '1' then
-    set(NODES, node, number)
-    set(LEASES, node, text(now() / 1000 + here[6]))
-  else
-    set(ENDED, node, number .. ' ' .. text(now() / 1000))
-  end
-end
-for _ = 1, next_number() do local name = next_text() set(USERS, name, next_text()) end
-for _ = 1, next_number() do
-  redis.call('XADD', LOG, next_text(), 'n', next_text(), 'k', next_text(), 'o', next_text(),
-    's', next_text(), 'u', next_text(), 'g', next_text(), 'w', next_text(), 'r', next_text(),
-    'd', next_text())
-end
-return {'ok'}
-""")
-"""Write all that a Redis without memory needs. The first server does it; the others read that."""
-
-SNAPSHOT: Final = _script("""
--- epoch stamp n snapshot
-if get(STATE, 'epoch') ~= ARGV[1] then return {'epoch'} end
-set(SNAPSHOTS, ARGV[2], ARGV[4])
-redis.call('HSET', STATE, 'snapped_n', ARGV[3], 'snapped_at', text(now() / 1000))
--- Keep the two newest, and of the last hour one about every five minutes: one is removed if its
--- neighbours are less than that apart.
-local stamps = redis.call('HKEYS', SNAPSHOTS)
-table.sort(stamps, function(a, b) return tonumber(a) > tonumber(b) end)
-local oldest, last = now() - 3600000000, tonumber(stamps[2] or '0')
--- And the first one, which has no stamp, as long as the log has its first entry.
-local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
-local is_whole = first[1] and first[1][2][2] == '1'
-for i = 3, #stamps do
-  local stamp = tonumber(stamps[i])
-  local next_older = tonumber(stamps[i + 1] or '0')
-  if stamp == 0 and is_whole then
-    last = stamp
-  elseif stamp < oldest or last - next_older < 300000000 then
-    redis.call('HDEL', SNAPSHOTS, stamps[i])
-  else
-    last = stamp
-  end
-end
-return {'ok'}
-""")
-"""Store a snapshot of the state, and remove those that are not needed any more."""
-
-WRITE_ACCOUNTS: Final = _script("""
--- epoch stamp; then the accounts: name, JSON
-if get(STATE, 'epoch') ~= ARGV[1] or redis.call('EXISTS', USERS) == 1 then return {'held'} end
-if tonumber(ARGV[2]) < state('users_at') then return {'old'} end
-for i = 3, #ARGV, 2 do set(USERS, ARGV[i], ARGV[i + 1]) end
-return {'ok'}
-""")
-"""Write all accounts, if their key is lost, by a server that has read all their changes.
-
-A lost key never means that all accounts were removed.
-"""
-
-ALL: Final = (WRITE_ACCOUNTS, APPEND, HELLO, RESTORE, BEAT, LEAVE, PLACE, SEED, SNAPSHOT)
+ALL: Final = (APPEND, HELLO, RESTORE, CLAIM, BEAT, LEAVE, PLACE)

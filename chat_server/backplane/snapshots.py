@@ -6,11 +6,19 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from chat_server.backplane import scripts
 from chat_server.backplane.connection import RedisConnection
+from chat_server.backplane.entry_codec import NO_CHAIN
 from chat_server.backplane.log_events import BackplaneError
+
+
+class LastEntry(NamedTuple):
+    """What identifies the last entry that a server has read."""
+
+    stamp: int
+    chain: str
 
 
 @dataclass(slots=True)
@@ -23,10 +31,17 @@ class Place:
     """The last stamp of that entry: a run of messages has several."""
     number: int = 0
     """Its number among all entries of the log."""
+    chain: str = NO_CHAIN
+    """Its chain: the same stamp and number in a log that went another way have another one."""
     applied: dict[str, int] = field(default_factory=dict)
     """The newest number of each node. An entry up to it is one that was sent again."""
     alive: list[str] = field(default_factory=list)
     """The nodes that have appended an entry and have not ended since."""
+
+    @property
+    def last(self) -> LastEntry:
+        """Return what identifies it."""
+        return LastEntry(self.stamp, self.chain)
 
 
 def pack(place: Place, state: Mapping[str, Any]) -> bytes:

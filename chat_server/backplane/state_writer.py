@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from chat_server.backplane import scripts, snapshots
+from chat_server.backplane import snapshots, state_scripts
 from chat_server.backplane.connection import RedisConnection
 from chat_server.backplane.entry_codec import FORM, account_json
 from chat_server.backplane.log_events import LogEvents
@@ -61,7 +61,7 @@ class StateWriter:
         arguments: list[str | bytes | int] = [
             *(secrets.token_hex(8), FORM, place.reached, place.number, floor),
             *(round(self._tuning.redis_lease_seconds * 1000), place.stamp, given.packed()),
-            len(place.applied),
+            *(place.chain, len(place.applied)),
         ]
         for node, number in place.applied.items():
             arguments += [node, number, int(node in alive)]
@@ -71,14 +71,15 @@ class StateWriter:
         arguments.append(len(entries))
         for identifier, fields in entries:
             arguments += [identifier, *fields[1::2]]
-        if connection.run(scripts.SEED, *arguments) == [b"ok"]:
+        if connection.run(state_scripts.SEED, *arguments) == [b"ok"]:
             self._events.log_seeded(len(entries))
 
     @staticmethod
     def write_snapshot(connection: RedisConnection, epoch: str, given: PlacedState) -> None:
-        """Store a snapshot, unless the log has another epoch by now."""
+        """Store a snapshot, unless the log has another epoch by now or went another way."""
         place = given.place
-        connection.run(scripts.SNAPSHOT, epoch, place.stamp, place.number, given.packed())
+        arguments = (epoch, place.stamp, place.number, given.packed(), place.chain)
+        connection.run(state_scripts.SNAPSHOT, *arguments)
 
     def write_accounts(self, connection: RedisConnection, epoch: str, stamp: int) -> None:
         """Write the accounts from memory, unless another server has, or this one is behind.
@@ -91,5 +92,5 @@ class StateWriter:
         arguments: list[str | bytes | int] = [epoch, stamp]
         for name, account in accounts.items():
             arguments += [name, account_json(account)]
-        if connection.run(scripts.WRITE_ACCOUNTS, *arguments) == [b"ok"]:
+        if connection.run(state_scripts.WRITE_ACCOUNTS, *arguments) == [b"ok"]:
             self._events.accounts_written(len(accounts))

@@ -13,9 +13,16 @@ from pathlib import Path
 import pytest
 import redis
 
-from chat_server.backplane import BackplaneError, RedisSettings, parse_redis_url, scripts
+from chat_server.backplane import (
+    BackplaneError,
+    RedisSettings,
+    parse_redis_url,
+    scripts,
+    state_scripts,
+)
 from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.connection_errors import Peer
+from chat_server.backplane.entry_codec import chains
 from tests.support.certificates import write_certificate
 from tests.support.project import PROJECT
 from tests.support.redis_server import RedisServer, StartRedis, StartSentinel, free_port
@@ -72,21 +79,29 @@ def test_user_with_given_commands_may_run_every_script(
     server = start_redis(acl=[f"user lobby on >secret ~{{lobby}}:* {rights}"], password="admin")
     url = server.url.replace("//", "//lobby@")
     with connected(url, password_file=server.write_password("secret")) as connection:
-        for script in scripts.ALL:
+        for script in (*scripts.ALL, *state_scripts.ALL):
             connection.load(script)
-        seed = ("e", "1", 5, 0, 0, 1000, 5, b"snapshot", 1, "a:1", 0, 1, 1, "alice", "{}", 0)
-        assert connection.run(scripts.SEED, *seed) == [b"ok"]
-        assert connection.run(scripts.SEED, *seed) == [b"held"]
-        assert connection.run(scripts.PLACE, 5)[0] == b"e"
-        assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0)[0] == b"ok"
-        assert connection.run(scripts.BEAT, "a:1", 1000, 60, 100, 1) == [b"unknown"]
-        connection.command("HSET", scripts.SESSIONS, "a:1", "0 a:1")  # its sessions are restored
-        assert connection.run(scripts.BEAT, "a:1", 1000, 60, 100, 1)[0] == b"ok"
-        login = ("a:1", 1, "login", "alice", 0, 0, 1, "", b"[]", 0, "", "", "", "")
+        last = (5, "chain")
+        given = ("e", "1", 5, 0, 0, 1000, 5, b"snapshot", "chain")
+        seed = (*given, 1, "a:1", 0, 1, 1, "alice", "{}", 0)
+        assert connection.run(state_scripts.SEED, *seed) == [b"ok"]
+        assert connection.run(state_scripts.SEED, *seed) == [b"held"]
+        assert connection.run(scripts.PLACE, *last)[::4] == [b"e", 1]
+        hello = ("a:1", "1", 1000, 0, 0, "15.0", "e", 1, 0, *last, "f")
+        assert connection.run(scripts.HELLO, *hello)[0] == b"ok"
+        beat = ("a:1", 1000, 60, 100, 1, "e", 1, *last)
+        assert connection.run(scripts.BEAT, *beat) == [b"unknown"]
+        assert connection.run(scripts.CLAIM, "a:1", "e", 1) == [b"ok"]  # its sessions are restored
+        assert connection.run(scripts.BEAT, *beat)[0] == b"ok"
+        login = ("a:1", 1, "login", "alice", 0, 0, 1, "", b"[]", 0, "e", 1, "", "", "", "")
         status, stamp = connection.run(scripts.APPEND, *login)
         assert status == b"ok"
-        assert connection.run(scripts.RESTORE, "alice", int(stamp) + 1, "a:1", b"[]") == [b"ok"]
-        assert connection.run(scripts.SNAPSHOT, "e", stamp, 1, b"snapshot") == [b"ok"]
+        assert connection.run(scripts.RESTORE, "alice", int(stamp) + 1, "a:1", b"[]", "e") == [
+            b"ok"
+        ]
+        entry = connection.command("XRANGE", scripts.LOG, f"{stamp.decode()}-0", "+", "COUNT", 1)[0]
+        snapshot = ("e", stamp, 1, b"snapshot", chains(entry)[1])
+        assert connection.run(state_scripts.SNAPSHOT, *snapshot) == [b"ok"]
         assert connection.run(scripts.LEAVE, "a:1") == [b"ok"]
         assert len(connection.command("XREAD", "COUNT", 9, "STREAMS", scripts.LOG, "0")[0][1]) == 3
 
@@ -218,9 +233,9 @@ def test_impossible_host_name_is_reported_in_one_line() -> None:
 
 def test_forgotten_script_is_sent_again(redis_server: RedisServer) -> None:
     with connected(redis_server.url) as connection:
-        assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0) == [b"empty"]
+        assert connection.run(scripts.HELLO, *([""] * 12)) == [b"empty"]
         redis_server.command("SCRIPT", "FLUSH")
-        assert connection.run(scripts.HELLO, "a:1", "1", 1000, 0, 0) == [b"empty"]
+        assert connection.run(scripts.HELLO, *([""] * 12)) == [b"empty"]
 
 
 def test_error_in_a_pipeline_leaves_the_other_replies(redis_server: RedisServer) -> None:

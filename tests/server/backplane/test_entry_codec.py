@@ -13,6 +13,7 @@ from chat_server.backplane import entry_codec
 from chat_server.core import requests, values
 
 LINES = st.text(st.characters(exclude_characters="\n"), min_size=1)
+CHAINS = ("0" * 8, "89abcdef")
 TYPED = st.text(st.characters(codec=None))
 """Also characters that UTF-8 does not allow."""
 
@@ -63,6 +64,8 @@ def test_entry_survives_the_stream(
         1_790_000_000_000_000, request, user, 17, node, number, 23, "the room"
     )
     assert entry_codec.origin((b"1-0", raw)) == (node, number)
+    assert entry_codec.chains((b"1-0", raw)) == CHAINS
+    assert entry_codec.data_size((b"1-0", raw)) == len(encoded.data)
 
 
 def stream_fields(encoded: entry_codec.Encoded, number: int, user: str, node: str) -> list[bytes]:
@@ -76,10 +79,11 @@ def stream_fields(encoded: entry_codec.Encoded, number: int, user: str, node: st
         b"23",
         b"the room",
         encoded.data,
+        "".join(CHAINS).encode(),
     ]
     return [
         part
-        for name, value in zip(b"nkosugwrd", given_values, strict=True)
+        for name, value in zip(b"nkosugwrdc", given_values, strict=True)
         for part in (bytes([name]), value)
     ]
 

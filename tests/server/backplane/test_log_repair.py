@@ -6,9 +6,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
+import redis
 
 from chat_server.backplane import (
     RedisSettings,
@@ -172,6 +174,72 @@ def test_restored_session_that_a_failover_lost_is_restored_again(
         a.say(alice, "two")
         a.until_emitted(2)
         assert a.events.count("restored") == 2
+
+
+def test_entries_with_the_same_stamps_after_a_failover_are_not_taken_for_those_that_were_read(
+    redis_server: RedisServer, start_redis: StartRedis, proxy: RedisProxy
+) -> None:
+    slow = replace(QUICK, redis_timeout_seconds=5.0)  # no pause of the machine is a fault
+    later = RedisProxy(redis_server.port)
+    try:
+        a, b = (
+            LogNode(f"redis://127.0.0.1:{each.port}", name, slow)
+            for each, name in ((proxy, "a"), (later, "b"))
+        )
+        with running(a, b):
+            alice, bob = a.log_in("alice"), b.log_in("bob")
+            replica = start_redis(replica_of=redis_server)
+            replica.until_in_sync()
+            replica.promote()  # it receives nothing more
+            b.say(bob, "first")
+            a.until_emitted(1)
+            a.log_in("carol")
+            a.say(alice, "second")
+            b.until_emitted(2)
+            proxy.target = later.target = replica.port
+            later.hold()
+            proxy.cut()
+            # Restoring carol takes the number of what bob has said.
+            until(lambda: a.replica.texts == ["alice second"])
+            later.cut()
+            later.release()
+            for node in (a, b):
+                until(lambda node=node: len(node.replica.texts) == 2)  # type: ignore[misc]
+            until(lambda: b.replica.texts == ["alice second", "bob first"], "b has the same log")
+            assert b.replica.sessions == a.replica.sessions
+            assert a.replica.emitted == b.replica.emitted == ["bob first", "alice second"]
+            assert b.events.count("replayed") == 1
+    finally:
+        later.close()
+
+
+def test_log_that_is_set_back_on_open_connections_is_read_again(redis_server: RedisServer) -> None:
+    idle = replace(QUICK, redis_timeout_seconds=2.0, redis_renewal_seconds=60.0)
+    a, b = LogNode(redis_server.url, "a", idle), LogNode(redis_server.url, "b", idle)
+    with running(a, b), closing(redis.Redis(port=redis_server.port)) as client:
+        alice, bob = a.log_in("alice"), b.log_in("bob")
+        backup = {key: client.dump(key) or b"" for key in client.scan_iter()}
+        b.say(bob, "first")
+        a.until_emitted(1)
+        a.log_in("carol")
+        a.say(alice, "second")
+        b.until_emitted(2)
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.delete(*scripts.KEYS)
+            for key, value in backup.items():
+                pipeline.restore(key, 0, value)
+            pipeline.execute()
+        # Restoring carol takes the number of what bob has said, so the next number follows.
+        a.say(alice, "third")
+        b.until_emitted(3)
+        b.say(bob, "fourth")
+        for node in (a, b):
+            node.until_emitted(4)
+            until(lambda node=node: len(node.replica.texts) == 4)  # type: ignore[misc]
+            said = ["alice second", "alice third", "bob first", "bob fourth"]
+            assert sorted(node.replica.emitted) == said
+        until(lambda: b.replica.texts == a.replica.texts, "both have the same log")
+        assert b.replica.sessions == a.replica.sessions
 
 
 def test_account_changes_of_programs_that_a_failover_lost_are_made_again_once(

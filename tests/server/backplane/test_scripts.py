@@ -7,17 +7,25 @@ from typing import Any
 
 import pytest
 
-from chat_server.backplane import parse_redis_url, scripts
+from chat_server.backplane import parse_redis_url, scripts, state_scripts
 from chat_server.backplane.connection import RedisConnection, connect
-from chat_server.backplane.entry_codec import FORM
-from chat_server.backplane.log_writer import _append_call
-from chat_server.backplane.pending import Pending
+from chat_server.backplane.entry_codec import FORM, NO_CHAIN, chains
+from chat_server.backplane.pending import Pending, append_call
 from chat_server.backplane.redis_settings import RedisSettings
+from chat_server.backplane.snapshots import LastEntry
 from chat_server.core import requests
 from tests.support.redis_server import RedisServer
 
 NODE = "a:1"
 OTHER = "b:1"
+EPOCH = "epoch"
+STORED = (
+    ("HGETALL", scripts.STATE),
+    ("HGETALL", scripts.NODES),
+    ("HGETALL", scripts.SESSIONS),
+    ("XRANGE", scripts.LOG, "-", "+"),
+)
+NOTHING = LastEntry(0, NO_CHAIN)
 
 
 class Appender:
@@ -25,14 +33,26 @@ class Appender:
 
     def __init__(self, connection: RedisConnection) -> None:
         self.connection = connection
-        connection.run(scripts.SEED, "epoch", FORM, 0, 0, 0, 5000, 0, b"", 0, 0, 0)
         connection.load(scripts.APPEND)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a log with both nodes."""
+        self.seed(EPOCH)
         for node in (NODE, OTHER):
             self.hello(node)
-            connection.command("HSET", scripts.SESSIONS, node, f"0 {node}")
+            assert self.connection.run(scripts.CLAIM, node, EPOCH, 1) == [b"ok"]
 
-    def hello(self, node: str) -> Any:
-        return self.connection.run(scripts.HELLO, node, FORM, 5000, 0, 0)
+    def seed(self, epoch: str) -> None:
+        """Begin a log, as a server does that finds Redis empty."""
+        seed = (epoch, FORM, 0, 0, 0, 5000, 0, b"", NO_CHAIN, 0, 0, 0)
+        assert self.connection.run(state_scripts.SEED, *seed) == [b"ok"]
+
+    def hello(
+        self, node: str, epoch: str = EPOCH, *, acknowledged: int = 0, last: LastEntry = NOTHING
+    ) -> Any:
+        known = (epoch, 1, acknowledged, *last, "another epoch")
+        return self.connection.run(scripts.HELLO, node, FORM, 5000, 0, 0, "15.0", *known)
 
     def append(
         self,
@@ -44,12 +64,14 @@ class Appender:
         request: requests.Request | None = None,
         first_stamp: int = 0,
         is_skipped: bool = False,
+        epoch: str = EPOCH,
+        greeting: int = 1,
     ) -> str:
         """Append a message, or another request. Return the reply without the stamp."""
         pending = Pending(request or requests.Publish(("text",)), None, user)
         pending.number, pending.generation = number, generation
         pending.first_stamp, pending.is_fenced = first_stamp, is_skipped
-        reply = self.connection.command(*_append_call(node, pending))
+        reply = self.connection.command(*append_call(node, epoch, greeting, pending))
         return str(reply[0].decode())
 
     def log_in(self, number: int, user: str, node: str = NODE) -> int:
@@ -57,6 +79,17 @@ class Appender:
         assert self.append(number, user, request=requests.LogIn(user, "::1"), node=node) == "ok"
         session = self.connection.command("HGET", scripts.SESSIONS, user)
         return int(session.split()[0])
+
+    def beat(self, node: str = NODE, *, epoch: str = EPOCH, last: LastEntry = NOTHING) -> str:
+        """Renew a lease. Return the reply without the rest."""
+        reply = self.connection.run(scripts.BEAT, node, 5000, 60, 100, 0, epoch, 1, *last)
+        return str(reply[0].decode())
+
+    @property
+    def last(self) -> LastEntry:
+        """What identifies the newest entry."""
+        entry = self.connection.command("XREVRANGE", scripts.LOG, "+", "-", "COUNT", 1)[0]
+        return LastEntry(int(entry[0][:-2]), chains(entry)[1])
 
     @property
     def said(self) -> list[tuple[str, int]]:
@@ -126,11 +159,11 @@ def test_refused_request_that_is_sent_again_only_uses_up_its_number(log: Appende
 def test_lost_sessions_refuse_nothing_until_their_server_has_restored_them(log: Appender) -> None:
     alice, bob = log.log_in(1, "alice"), log.log_in(1, "bob", OTHER)
     log.connection.command("DEL", scripts.SESSIONS)
-    log.connection.command("HSET", scripts.SESSIONS, OTHER, f"0 {OTHER}")
+    log.connection.run(scripts.CLAIM, OTHER, EPOCH, 1)
     assert log.append(2, "alice", alice) == "lost"
     assert log.append(2, "bob", bob, node=OTHER) == "fenced"
     assert log.hello(NODE)[3] == 0
-    log.connection.run(scripts.RESTORE, "alice", alice, NODE, b"")
+    log.connection.run(scripts.RESTORE, "alice", alice, NODE, b"", EPOCH)
     assert log.append(2, "alice", alice) == "ok"  # `lost` has used up no number
 
 
@@ -139,3 +172,73 @@ def test_server_that_does_not_hold_a_lease_appends_nothing(log: Appender) -> Non
     log.connection.run(scripts.LEAVE, NODE)
     assert log.append(2, "alice", alice) == "unknown"
     assert log.said == []
+
+
+def test_fence_after_a_rollback_to_before_the_last_greeting_refuses_nothing(log: Appender) -> None:
+    alice = log.log_in(1, "alice")
+    log.connection.command("HDEL", scripts.SESSIONS, "alice")
+    assert log.append(2, "alice", alice, greeting=2) == "lost"
+    assert log.connection.run(scripts.CLAIM, NODE, EPOCH, 2) == [b"ok"]
+    assert log.append(2, "alice", alice, greeting=2) == "fenced"
+
+
+def test_log_of_another_epoch_takes_nothing(log: Appender) -> None:
+    alice, node = log.log_in(1, "alice"), log.connection
+    node.command("DEL", scripts.STATE)
+    for epoch in ("", "other"):
+        if epoch:
+            node.command("DEL", *scripts.KEYS)
+            log.seed(epoch)
+            log.hello(NODE, epoch)
+        stored = [node.command(*each) for each in STORED]
+        assert log.append(2, "alice", alice, first_stamp=alice + 1) == "lost"
+        assert log.append(2, "bob", request=requests.LogIn("bob", "::1")) == "lost"
+        assert node.run(scripts.RESTORE, "alice", alice, NODE, b"", EPOCH) == [b"lost"]
+        assert node.run(scripts.CLAIM, NODE, EPOCH, 2) == [b"lost"]
+        assert node.run(state_scripts.SNAPSHOT, EPOCH, 0, 0, b"", NO_CHAIN) == [b"lost"]
+        assert log.beat() == "unknown"
+        if not epoch:
+            node.run(scripts.LEAVE, NODE)
+        assert [node.command(*each) for each in STORED] == stored
+
+
+@pytest.mark.parametrize("loss", ["number", "entry", "nothing"])
+def test_other_epoch_begins_once_when_a_server_finds_a_loss(log: Appender, loss: str) -> None:
+    log.log_in(1, "alice")
+    last = log.last
+    if loss == "number":
+        replies = [log.hello(NODE, acknowledged=2, last=last) for _ in range(2)]
+    elif loss == "entry":
+        gone = LastEntry(last.stamp + 1, "00ff00ff")
+        assert log.beat(last=gone) == "unknown"
+        replies = [log.hello(NODE, last=gone) for _ in range(2)]
+    else:
+        assert log.beat(last=last) == "ok"
+        replies = [log.hello(NODE, acknowledged=1, last=last) for _ in range(2)]
+    is_lost = loss != "nothing"
+    assert [bool(reply[3]) for reply in replies] == [not is_lost] * 2
+    assert {reply[1] for reply in replies} == {b"another epoch" if is_lost else b"epoch"}
+    assert (log.beat(OTHER, last=last) == "unknown") == is_lost
+
+
+def test_entry_is_not_taken_for_one_with_its_stamp_and_number_in_another_log(log: Appender) -> None:
+    def place_of(last: LastEntry) -> list[int]:
+        return [int(each) for each in log.connection.run(scripts.PLACE, *last)[3:5]]
+
+    lasts = []
+    for user in ("alice", "bob"):
+        for node in (NODE, OTHER):  # the second one is the same entry in both logs
+            name = user if node == NODE else "carol"
+            login = requests.LogIn(name, "::1")
+            first = 2**52 + (node == OTHER)
+            assert log.append(1, name, request=login, first_stamp=first, node=node) == "ok"
+        lasts.append(log.last)
+        assert place_of(log.last) == [2, 1]
+        if user == "alice":
+            log.connection.command("DEL", *scripts.KEYS)
+            log.begin()
+    assert lasts[0].stamp == lasts[1].stamp
+    assert place_of(lasts[0]) == [2, 0]
+    for last, outcome in zip(lasts, (b"lost", b"ok"), strict=True):
+        snapshot = (EPOCH, last.stamp, 2, b"", last.chain)
+        assert log.connection.run(state_scripts.SNAPSHOT, *snapshot) == [outcome]

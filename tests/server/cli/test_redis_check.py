@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chat_server.backplane import RedisSettings, parse_redis_url, probe_redis
+from chat_server.backplane.entry_codec import FORM
 from tests.support.accounts import write_accounts_file
 from tests.support.project import PROJECT
 from tests.support.redis_server import RedisServer, StartRedis
@@ -53,7 +54,7 @@ def test_check_of_good_redis_reports_no_problem(redis_server: RedisServer, users
 
 
 def test_check_uses_the_accounts_in_redis(redis_server: RedisServer, tmp_path: Path) -> None:
-    redis_server.command("HSET", "{lobby}:state", "epoch", "e", "form", "1")
+    redis_server.command("HSET", "{lobby}:state", "epoch", "e", "form", FORM)
     redis_server.command("HSET", "{lobby}:users", "alice", ALICE)
     status, findings = check(redis_server, tmp_path / "missing.json", "--operators", "alice,zoe")
     assert status == 0

@@ -9,6 +9,7 @@ import pytest
 
 from chat_server.accounts import read_accounts
 from chat_server.backplane import RedisSettings, open_account_editor, parse_redis_url
+from chat_server.backplane.entry_codec import FORM
 from chat_server.core.requests import AccountRecord, ChangeAccount
 from tests.support.redis_server import RedisServer, StartRedis
 from tests.support.server_cli import run_server
@@ -20,7 +21,7 @@ BOB = f'{{"password":"{HASH}","disabled":false,"created":null}}'
 
 def seed(redis: RedisServer) -> None:
     """Write what the first server writes, as far as accounts need it."""
-    redis.command("HSET", "{lobby}:state", "epoch", "e", "form", "1", "at", "1", "n", "0")
+    redis.command("HSET", "{lobby}:state", "epoch", "e", "form", FORM, "at", "1", "n", "0")
     redis.command("HSET", "{lobby}:users", "alice", ALICE, "bob", BOB)
 
 
@@ -153,9 +154,9 @@ def test_edit_of_other_program_in_between_is_not_lost(redis: RedisServer) -> Non
 
 def test_redis_without_accounts_is_reported(redis_server: RedisServer) -> None:
     assert "the first server that starts with it imports" in users_error(redis_server, "list")
-    redis_server.command("HSET", "{lobby}:state", "epoch", "e", "form", "1")
+    redis_server.command("HSET", "{lobby}:state", "epoch", "e", "form", FORM)
     assert "Redis has lost the accounts" in users_error(redis_server, "list")
-    redis_server.command("HSET", "{lobby}:state", "form", "2")
+    redis_server.command("HSET", "{lobby}:state", "form", "0")
     assert "the servers have another version" in users_error(redis_server, "list")
 
 
