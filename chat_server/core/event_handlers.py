@@ -133,6 +133,9 @@ def _rename_account(state: HubState[ReceiverT], event: AccountRenamed) -> list[D
         if old in publishers:
             publishers.discard(old)
             publishers.add(new)
+    if new in state.subscriptions:
+        # It was subscribed to a former account with its new name.
+        state.subscriptions[new].discard(new)
     state.waiting.rename(old, new)
     for room in state.rooms.values():
         room.forget_recipients()

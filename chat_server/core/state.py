@@ -67,9 +67,10 @@ class HubState(Generic[ReceiverT]):
         self.looks = RoomLooks()
         self.looks.add(LOBBY)
         self.subscriptions: dict[str, set[str]] = {
-            user: set(publishers) for user, publishers in saved.subscriptions.items()
+            user: set(publishers) - {user} for user, publishers in saved.subscriptions.items()
         }
-        """By user, not by session: they outlive it (protocol section 4)."""
+        """By user, not by session: they outlive it (protocol section 4), but for that of a user to
+        itself."""
         self.waiting = WaitingMessages(saved.waiting)
         """The kept private messages that their recipients have not asked for."""
         self.stamp_readers: dict[str, Session[ReceiverT]] = {}

@@ -90,10 +90,11 @@ class Node:
         self.own: dict[int, requests.Request] = {}
         self.results: dict[int, Any] = {}
         self.records: list[Record] = []
-        self.hub: Hub[Client] = self._hub(accounts)
+        self.accounts = Accounts(*accounts)
+        self.hub: Hub[Client] = self._hub()
 
-    def _hub(self, accounts: tuple[str, ...]) -> Hub[Client]:
-        table = Accounts(*accounts)
+    def _hub(self) -> Hub[Client]:
+        table = self.accounts
         return Hub(
             TextEncoder(deliver).emit,
             table.is_active,

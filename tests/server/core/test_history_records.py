@@ -418,6 +418,26 @@ def test_renamed_account_keeps_subscriptions_followers_and_waiting_messages(
     assert position.subscriptions == {"carol"}
 
 
+def test_renamed_account_does_not_follow_itself_after_a_former_account_of_its_new_name(
+    recorded: RecordedHub,
+) -> None:
+    recorded.log_in("bob", "alice", "carol")
+    recorded.hub.remove_users(["alice"])
+    recorded.hub.rename_users({"bob": "alice"})
+    alice = recorded.log_in("alice")
+    position = recorded.hub.reading_position(alice)
+    assert position is not None
+    assert position.subscriptions == {"carol"}
+
+
+def test_stored_subscription_to_oneself_has_ended() -> None:
+    saved = SavedState(subscriptions={"bob": frozenset({"bob", "carol"})})
+    recorded = RecordedHub(saved)
+    position = recorded.hub.reading_position(recorded.log_in("bob"))
+    assert position is not None
+    assert position.subscriptions == {"carol"}
+
+
 # Stamps of live messages
 
 
