@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, Generic
 
+from chat_server.backplane import scripts
 from chat_server.backplane.connection import RedisConnection, connect
 from chat_server.backplane.entry_codec import account_json
 from chat_server.backplane.link_state import LinkState
@@ -97,9 +98,9 @@ class RedisBackplane(Generic[values.ReceiverT]):
         """
         connection = self._connect("start")
         try:
-            seconds, microseconds = connection.command("TIME")
             # By the clock of Redis, so that a later start has a higher number on any machine.
-            self._node = f"{self._name}:{int(seconds) * 1_000_000 + int(microseconds)}"
+            (start,) = connection.run(scripts.START)
+            self._node = f"{self._name}:{int(start)}"
             self._reader.load(connection, replica, self._node, stamp, numbers or {}, newest)
             self._check_settings(connection)
         finally:

@@ -15,8 +15,13 @@ The state: `epoch` and `chain`, see below; `form`; `at`, the last stamp that was
 that of the last change of an account; `edits_at`, the stamp that the last change of an account
 which was appended again had before; `n`, how many entries there were; `floor`, the highest stamp
 that a server has read; `snapped_n` and `snapped_at` (ms) of the last snapshot, and `claimed_at`
-(ms) when a server began one; `beat_at` (ms), the last renewal of any lease; `unicode:<node>`, the
-version of the Unicode tables of a server that holds a lease.
+(ms) when a server began one; `beat_at` (ms), the last renewal of any lease; `seen`, the clock at
+the last entry if stamps are ahead of it; `unicode:<node>`, the version of the Unicode tables of a
+server that holds a lease.
+
+The clock of Redis may be set back, or a failover may lead to one that is behind. Then no lease ends
+later than a whole one from now, and no stamp is below an earlier one: the stamps rise at half the
+speed of the clock until it has caught up.
 
 An *epoch* is a random word for a log that has lost nothing that a server knew. It is made with the
 first key, and again as soon as a server finds that something is lost. Every script that acts for a
@@ -89,11 +94,11 @@ local LOG, STATE, NODES, ENDED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local LEASES, SESSIONS, USERS, SNAPSHOTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
 local log = {}
-log.epoch, log.at, log.floor, log.n, log.chain =
-  unpack(redis.call('HMGET', STATE, 'epoch', 'at', 'floor', 'n', 'chain'))
+log.epoch, log.at, log.floor, log.n, log.chain, log.seen =
+  unpack(redis.call('HMGET', STATE, 'epoch', 'at', 'floor', 'n', 'chain', 'seen'))
 log.at, log.floor = tonumber(log.at or '0'), tonumber(log.floor or '0')
 log.n = tonumber(log.n or '0')
-log.chain = log.chain or '00000000'
+log.chain, log.seen = log.chain or '00000000', log.seen and tonumber(log.seen)
 
 local function text(number) return string.format('%.0f', number) end
 local function get(key, field) return redis.call('HGET', key, field) end
@@ -105,11 +110,20 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
+-- Return the stamp of the clock, and the clock if that is more than a second behind the last stamp.
+local function stamp_of_clock()
+  local clock, last = now(), math.max(log.at, log.floor)
+  if clock > last - 1000000 then return math.max(clock, last + 1), nil end
+  local passed = log.seen and clock - log.seen or 0
+  return last + math.max(math.floor(passed / 2), 1), clock
+end
+
 -- Append an entry with a stamp for each of `count` messages, and return the first. `least` > 0: not
 -- the stamp of the clock, but the next one from there.
 local function append(count, least, kind, node, number, user, generation, first, room, data)
   local stamp = math.max(least, log.at + 1)
-  if least == 0 then stamp = math.max(stamp, now(), log.floor + 1) end
+  local seen
+  if least == 0 then stamp, seen = stamp_of_clock() end
   log.at, log.n = stamp + count - 1, log.n + 1
   local n, before = text(log.n), log.chain
   stamp = text(stamp)
@@ -119,6 +133,12 @@ local function append(count, least, kind, node, number, user, generation, first,
   redis.call('XADD', LOG, 'MAXLEN', '~', '200000', stamp .. '-0', 'n', n, 'k', kind, 'o', node,
     's', number, 'u', user, 'g', generation, 'w', first, 'r', room, 'd', data,
     'c', before .. log.chain)
+  if seen then
+    set(STATE, 'seen', text(seen))
+  elseif least == 0 and log.seen then
+    redis.call('HDEL', STATE, 'seen')
+  end
+  if least == 0 then log.seen = seen end
   return stamp
 end
 
@@ -218,6 +238,15 @@ return {'ok', stamp}
 """)
 """Append one entry: number, fence, stamp, sessions, stream."""
 
+START: Final = script("""
+-- Two starts are never the same: the next one is above the floor.
+local start = text(math.max(now(), log.at + 1, log.floor + 1))
+if log.epoch then set(STATE, 'floor', start) end
+return {start}
+""")
+"""When a server starts, as the end of its node. Later starts are higher, also after the clock was
+set back."""
+
 HELLO: Final = script("""
 -- node form lease_ms floor base unicode; then what the server knows: epoch greeting acknowledged
 -- stamp chain; then an epoch, if another one is needed
@@ -307,8 +336,8 @@ local leases = redis.call('HGETALL', LEASES)
 local count, next_end = 0, ms + lease
 for i = 1, #leases, 2 do
   local ends = tonumber(leases[i + 1])
-  if had_pause then
-    -- No server could renew while Redis was away. That ends no lease.
+  if had_pause or ends > ms + lease + 1 then
+    -- No server could renew while Redis was away, or its clock was set back. That ends no lease.
     ends = ms + lease
     set(LEASES, leases[i], text(ends))
   end
@@ -325,13 +354,15 @@ for i = 1, #ended, 2 do
   end
 end
 redis.call('XTRIM', LOG, 'MINID', '~', text((ms - 3600000) * 1000))
-local new, age = log.n - state('snapped_n'), ms - state('snapped_at')
+-- Times of a clock that was ahead count as long past.
+local new, age = log.n - state('snapped_n'), math.abs(ms - state('snapped_at'))
+local since_claim = math.abs(ms - state('claimed_at'))
 -- A server that starts, or that is behind, needs a snapshot from which the log goes on.
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
 local next_n = first[1] and tonumber(first[1][2][2]) or log.n + 1
 local is_needed = next_n > state('snapped_n') + 1 or redis.call('EXISTS', SNAPSHOTS) == 0
 local is_due = is_needed or new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
-if is_due and ARGV[5] == '1' and ms - state('claimed_at') >= math.min(ARGV[3] * 1000, 30000) then
+if is_due and ARGV[5] == '1' and since_claim >= math.min(ARGV[3] * 1000, 30000) then
   set(STATE, 'claimed_at', text(ms))
 else
   is_due = false
@@ -365,4 +396,4 @@ return {log.epoch or '', get(STATE, 'form') or '', text(log.at), text(log.n),
 """)
 """Where the log is, and whether it goes on from the last entry that a reader has applied."""
 
-ALL: Final = (APPEND, HELLO, RESTORE, CLAIM, BEAT, LEAVE, PLACE)
+ALL: Final = (APPEND, START, HELLO, RESTORE, CLAIM, BEAT, LEAVE, PLACE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from chat_server.backplane.redis_settings import RedisSettings
 from chat_server.backplane.snapshots import LastEntry
 from chat_server.core import requests
 from tests.support.redis_server import RedisServer
+from tests.support.wait_until import until
 
 NODE = "a:1"
 OTHER = "b:1"
@@ -84,6 +87,21 @@ class Appender:
         """Renew a lease. Return the reply without the rest."""
         reply = self.connection.run(scripts.BEAT, node, 5000, 60, 100, 0, epoch, 1, *last)
         return str(reply[0].decode())
+
+    def is_snapshot_due(self) -> bool:
+        """Renew a lease. Return whether the server is to write a snapshot."""
+        reply = self.connection.run(scripts.BEAT, NODE, 5000, 60, 100, 1, EPOCH, 1, *NOTHING)
+        return bool(reply[2])
+
+    def start(self) -> int:
+        """Return the start of a server."""
+        (start,) = self.connection.run(scripts.START)
+        return int(start)
+
+    @property
+    def nodes(self) -> set[str]:
+        """The nodes that hold a lease."""
+        return {node.decode() for node in self.connection.command("HKEYS", scripts.NODES)}
 
     @property
     def last(self) -> LastEntry:
@@ -242,3 +260,92 @@ def test_entry_is_not_taken_for_one_with_its_stamp_and_number_in_another_log(log
     for last, outcome in zip(lasts, (b"lost", b"ok"), strict=True):
         snapshot = (EPOCH, last.stamp, 2, b"", last.chain)
         assert log.connection.run(state_scripts.SNAPSHOT, *snapshot) == [outcome]
+
+
+# The clock of Redis is set back
+
+
+def set_back(log: Appender, seconds: int) -> None:
+    """Let everything be as if the clock of Redis had been set back."""
+    for key, field in (
+        (scripts.STATE, "at"),
+        (scripts.STATE, "floor"),
+        (scripts.STATE, "beat_at"),
+        (scripts.STATE, "snapped_at"),
+        (scripts.STATE, "claimed_at"),
+        (scripts.LEASES, NODE),
+        (scripts.LEASES, OTHER),
+    ):
+        unit = 1_000_000 if field in ("at", "floor") else 1000
+        log.connection.command("HINCRBY", key, field, seconds * unit)
+
+
+def test_no_lease_ends_later_than_a_whole_one_after_the_clock_was_set_back(log: Appender) -> None:
+    assert log.beat() == "ok"
+    set_back(log, 3600)
+    assert log.beat() == "ok"
+    seconds, _ = log.connection.command("TIME")
+    ends = log.connection.command("HMGET", scripts.LEASES, NODE, OTHER)
+    assert [0 < int(end) / 1000 - int(seconds) < 7 for end in ends] == [True, True]
+    assert log.nodes == {NODE, OTHER}
+
+
+def test_server_starts_again_after_the_clock_was_set_back(log: Appender) -> None:
+    assert log.append(1, request=requests.Announce("x")) == "ok"
+    before = log.last.stamp + 3600 * 1_000_000
+    set_back(log, 3600)
+    first, second = log.start(), log.start()
+    assert before < first < second
+    assert log.hello(f"c:{first}")[0] == b"ok"
+    assert log.hello(f"c:{second}")[0] == b"ok"
+    assert log.hello(f"c:{first}")[0] == b"replaced"
+
+
+def test_server_starts_where_no_log_is(log: Appender) -> None:
+    log.connection.command("DEL", scripts.STATE)
+    assert log.start() > 1_700_000_000_000_000
+    assert log.hello(NODE) == [b"empty"]
+
+
+def test_stamps_go_on_at_half_the_speed_until_a_clock_that_was_set_back_has_caught_up(
+    log: Appender,
+) -> None:
+    assert log.append(1, request=requests.Announce("x")) == "ok"
+    set_back(log, 3600)
+    began = time.monotonic()
+    assert log.append(2, request=requests.Announce("x")) == "ok"
+    first, numbers = log.last.stamp, itertools.count(3)
+
+    def passed() -> float:
+        assert log.append(next(numbers), request=requests.Announce("x")) == "ok"
+        return (log.last.stamp - first) / 1e6
+
+    until(lambda: passed() > 0.05, "stamps go on")
+    assert passed() <= (time.monotonic() - began) / 2 + 0.001
+    log.connection.command("DEL", scripts.LOG)  # no entry is from a later time
+    set_back(log, -3600)
+    assert log.append(next(numbers), request=requests.Announce("x")) == "ok"
+    assert log.connection.command("HGET", scripts.STATE, "seen") is None
+
+
+def test_short_time_ahead_of_the_clock_is_no_clock_that_was_set_back(log: Appender) -> None:
+    """A long run of messages has a stamp for each."""
+    texts = requests.Publish(("x",) * 1000)
+    alice = log.log_in(1, "alice")
+    for number in range(2, 6):
+        assert log.append(number, "alice", alice, request=texts) == "ok"
+        assert log.connection.command("HGET", scripts.STATE, "seen") is None
+
+
+def test_snapshot_is_due_after_the_clock_was_set_back(log: Appender) -> None:
+    log.connection.command("HSET", scripts.STATE, "claimed_at", 0, "snapped_n", -1)
+    assert log.is_snapshot_due()
+    assert not log.is_snapshot_due()
+    set_back(log, 3600)
+    assert log.is_snapshot_due()
+    # One is not needed, but the last one is from long ago.
+    log.connection.command("HSET", scripts.STATE, "snapped_n", 0)
+    assert log.append(1, request=requests.Announce("x")) == "ok"
+    assert not log.is_snapshot_due()
+    set_back(log, 3600)
+    assert log.is_snapshot_due()
