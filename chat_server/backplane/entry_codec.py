@@ -11,7 +11,7 @@ An entry of the stream has the ID `<stamp>-0` and always the same fields, in thi
     r   room, for messages that were lost. For a change of an account by a program: the account
         before it, as `account_json` has it
     d   data: the texts of messages, joined by LF, or else the fields of the request in JSON
-    c   the chain of the entry before, and its own: a hash of that and of the other fields
+    c   the chain of the entry before, and its own: a hash of that, its stamp, s, g and w
 
 The field names and their order are part of `FORM`: servers with another form do not take part.
 """

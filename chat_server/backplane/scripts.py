@@ -28,8 +28,9 @@ first key, and again as soon as a server finds that something is lost. Every scr
 server gets the epoch in which that server has compared its memory with the log, and does nothing in
 another one. The server then compares again, restores its sessions and sends again what was lost.
 
-The *chain* of an entry is a hash of it and of the chain before. Each entry contains both, so an
-entry with the same stamp and number in a log that went another way is not taken for the same one.
+The *chain* of an entry is a hash of what identifies it and of the chain before. Each entry contains
+both, so an entry with the same stamp and number in a log that went another way is not taken for the
+same one.
 
 The field of a node in the sessions says that all sessions of that node are there since this
 greeting. Without it, or with an older one, the table has lost some, and an entry that the fence
@@ -93,12 +94,12 @@ _PRELUDE: Final = """
 local LOG, STATE, NODES, ENDED = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local LEASES, SESSIONS, USERS, SNAPSHOTS = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
-local log = {}
-log.epoch, log.at, log.floor, log.n, log.chain, log.seen =
+-- The end of the log.
+local log_epoch, log_at, log_floor, log_n, log_chain, log_seen =
   unpack(redis.call('HMGET', STATE, 'epoch', 'at', 'floor', 'n', 'chain', 'seen'))
-log.at, log.floor = tonumber(log.at or '0'), tonumber(log.floor or '0')
-log.n = tonumber(log.n or '0')
-log.chain, log.seen = log.chain or '00000000', log.seen and tonumber(log.seen)
+log_at, log_floor = tonumber(log_at or '0'), tonumber(log_floor or '0')
+log_n, log_chain = tonumber(log_n or '0'), log_chain or '00000000'
+log_seen = log_seen and tonumber(log_seen)
 
 local function text(number) return string.format('%.0f', number) end
 local function get(key, field) return redis.call('HGET', key, field) end
@@ -112,33 +113,33 @@ end
 
 -- Return the stamp of the clock, and the clock if that is more than a second behind the last stamp.
 local function stamp_of_clock()
-  local clock, last = now(), math.max(log.at, log.floor)
+  local clock, last = now(), math.max(log_at, log_floor)
   if clock > last - 1000000 then return math.max(clock, last + 1), nil end
-  local passed = log.seen and clock - log.seen or 0
+  local passed = log_seen and clock - log_seen or 0
   return last + math.max(math.floor(passed / 2), 1), clock
 end
 
 -- Append an entry with a stamp for each of `count` messages, and return the first. `least` > 0: not
 -- the stamp of the clock, but the next one from there.
 local function append(count, least, kind, node, number, user, generation, first, room, data)
-  local stamp = math.max(least, log.at + 1)
+  local stamp = math.max(least, log_at + 1)
   local seen
   if least == 0 then stamp, seen = stamp_of_clock() end
-  log.at, log.n = stamp + count - 1, log.n + 1
-  local n, before = text(log.n), log.chain
+  log_at, log_n = stamp + count - 1, log_n + 1
+  local n, before = text(log_n), log_chain
   stamp = text(stamp)
-  log.chain = string.sub(redis.sha1hex(table.concat(
-    {before, stamp, kind, node, number, user, generation, first, room, data}, ' ')), 1, 8)
-  redis.call('HSET', STATE, 'at', text(log.at), 'n', n, 'chain', log.chain)
+  -- What identifies an entry, and fits into one block of the hash: more would cost as much again.
+  log_chain = string.sub(redis.sha1hex(before .. stamp .. number .. generation .. first), 1, 8)
+  redis.call('HSET', STATE, 'at', text(log_at), 'n', n, 'chain', log_chain)
   redis.call('XADD', LOG, 'MAXLEN', '~', '200000', stamp .. '-0', 'n', n, 'k', kind, 'o', node,
     's', number, 'u', user, 'g', generation, 'w', first, 'r', room, 'd', data,
-    'c', before .. log.chain)
+    'c', before .. log_chain)
   if seen then
     set(STATE, 'seen', text(seen))
-  elseif least == 0 and log.seen then
+  elseif least == 0 and log_seen then
     redis.call('HDEL', STATE, 'seen')
   end
-  if least == 0 then log.seen = seen end
+  if least == 0 then log_seen = seen end
   return stamp
 end
 
@@ -146,7 +147,7 @@ end
 -- 'lost', or 'gap' if another entry follows, which its reader notices by itself.
 local function find(stamp, chain)
   local found = redis.call('XRANGE', LOG, stamp .. '-0', '+', 'COUNT', 1)[1]
-  if not found then return log.chain == chain and 'here' or 'lost' end
+  if not found then return log_chain == chain and 'here' or 'lost' end
   local both = found[2][20]
   if found[1] == stamp .. '-0' then return string.sub(both, 9) == chain and 'here' or 'lost' end
   return string.sub(both, 1, 8) == chain and 'here' or 'gap'
@@ -185,7 +186,7 @@ APPEND: Final = script("""
 -- and for an account: name, expected JSON or '', new JSON or '', old name or ''
 local node, number, kind, user, generation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local first, is_message = tonumber(ARGV[6]), ARGV[10] == '1'
-if log.epoch ~= ARGV[11] then return {'lost'} end
+if log_epoch ~= ARGV[11] then return {'lost'} end
 
 -- Exactly once: only the number after the last one is taken. 'gap' is the rule that makes a lost
 -- batch harmless, and a pipeline in whose middle the script was loaded: nothing overtakes.
@@ -240,8 +241,8 @@ return {'ok', stamp}
 
 START: Final = script("""
 -- Two starts are never the same: the next one is above the floor.
-local start = text(math.max(now(), log.at + 1, log.floor + 1))
-if log.epoch then set(STATE, 'floor', start) end
+local start = text(math.max(now(), log_at + 1, log_floor + 1))
+if log_epoch then set(STATE, 'floor', start) end
 return {start}
 """)
 """When a server starts, as the end of its node. Later starts are higher, also after the clock was
@@ -251,7 +252,7 @@ HELLO: Final = script("""
 -- node form lease_ms floor base unicode; then what the server knows: epoch greeting acknowledged
 -- stamp chain; then an epoch, if another one is needed
 local node, form, floor, base = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-if not log.epoch then return {'empty'} end
+if not log_epoch then return {'empty'} end
 if get(STATE, 'form') ~= form then return {'form', get(STATE, 'form')} end
 local name, start = string.match(node, '^(.*):(%d+)$')
 local older = {}
@@ -263,30 +264,30 @@ for _, other in ipairs(redis.call('HKEYS', NODES)) do
   end
 end
 local known = get(NODES, node)
-local is_intact = known and log.epoch == ARGV[7]
+local is_intact = known and log_epoch == ARGV[7]
   and get(SESSIONS, node) == ARGV[8] .. ' ' .. node
 local place = find(ARGV[10], ARGV[11])
 if not known then
   local ended = get(ENDED, node)
   known = ended and string.match(ended, '^%d+') or base
 end
-if log.epoch == ARGV[7] and (tonumber(known) < tonumber(ARGV[9]) or place == 'lost') then
+if log_epoch == ARGV[7] and (tonumber(known) < tonumber(ARGV[9]) or place == 'lost') then
   -- The other servers have to compare as well, also those that miss nothing of their own.
-  log.epoch, is_intact = ARGV[12], false
-  set(STATE, 'epoch', log.epoch)
+  log_epoch, is_intact = ARGV[12], false
+  set(STATE, 'epoch', log_epoch)
 end
 -- What the server no longer holds cannot be sent again: its numbers count as taken.
 if tonumber(known) < base then known = text(base) end
 set(NODES, node, known)
 redis.call('HDEL', ENDED, node)
 set(LEASES, node, text(now() / 1000 + ARGV[3]))
-if floor > log.floor then
-  log.floor = floor
+if floor > log_floor then
+  log_floor = floor
   set(STATE, 'floor', ARGV[4])
 end
 set(STATE, 'unicode:' .. node, ARGV[6])
 for _, other in ipairs(older) do end_node(other) end
-return {'ok', log.epoch, known, is_intact and place == 'here' and 1 or 0, text(log.at)}
+return {'ok', log_epoch, known, is_intact and place == 'here' and 1 or 0, text(log_at)}
 """)
 """A server's first step on each connection of its writer. `base`: the number before the first that
 it can send. `unicode`: the version of its tables. `epoch`, `greeting`: of its last hello, or empty.
@@ -296,7 +297,7 @@ are as they were."""
 
 RESTORE: Final = script("""
 -- user generation node data epoch
-if log.epoch ~= ARGV[5] then return {'lost'} end
+if log_epoch ~= ARGV[5] then return {'lost'} end
 local held = get(SESSIONS, ARGV[1])
 local generation = held and string.match(held, '^%d+')
 if generation and tonumber(generation) >= tonumber(ARGV[2]) then return {'held'} end
@@ -309,7 +310,7 @@ return {'ok'}
 
 CLAIM: Final = script("""
 -- node epoch greeting
-if log.epoch ~= ARGV[2] or not get(NODES, ARGV[1]) then return {'lost'} end
+if log_epoch ~= ARGV[2] or not get(NODES, ARGV[1]) then return {'lost'} end
 set(SESSIONS, ARGV[1], ARGV[3] .. ' ' .. ARGV[1])
 return {'ok'}
 """)
@@ -319,7 +320,7 @@ number that it has not used before."""
 BEAT: Final = script(
     """
 -- node lease_ms snapshot_seconds snapshot_entries may_write_snapshot epoch greeting stamp chain
-if log.epoch ~= ARGV[6] or not get(NODES, ARGV[1]) then return {'unknown'} end
+if log_epoch ~= ARGV[6] or not get(NODES, ARGV[1]) then return {'unknown'} end
 if get(SESSIONS, ARGV[1]) ~= ARGV[7] .. ' ' .. ARGV[1] then return {'unknown'} end
 if find(ARGV[8], ARGV[9]) == 'lost' then return {'unknown'} end
 local ms, lease = now() / 1000, tonumber(ARGV[2])
@@ -355,11 +356,11 @@ for i = 1, #ended, 2 do
 end
 redis.call('XTRIM', LOG, 'MINID', '~', text((ms - 3600000) * 1000))
 -- Times of a clock that was ahead count as long past.
-local new, age = log.n - state('snapped_n'), math.abs(ms - state('snapped_at'))
+local new, age = log_n - state('snapped_n'), math.abs(ms - state('snapped_at'))
 local since_claim = math.abs(ms - state('claimed_at'))
 -- A server that starts, or that is behind, needs a snapshot from which the log goes on.
 local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)
-local next_n = first[1] and tonumber(first[1][2][2]) or log.n + 1
+local next_n = first[1] and tonumber(first[1][2][2]) or log_n + 1
 local is_needed = next_n > state('snapped_n') + 1 or redis.call('EXISTS', SNAPSHOTS) == 0
 local is_due = is_needed or new >= tonumber(ARGV[4]) or (new > 0 and age >= ARGV[3] * 1000)
 if is_due and ARGV[5] == '1' and since_claim >= math.min(ARGV[3] * 1000, 30000) then
@@ -368,7 +369,7 @@ else
   is_due = false
 end
 local has_users = redis.call('EXISTS', USERS)
-return {'ok', count, is_due and 1 or 0, text(log.at), text(next_end - ms), has_users}
+return {'ok', count, is_due and 1 or 0, text(log_at), text(next_end - ms), has_users}
 """.replace("3600000", str(MAX_AGE * 1000))
 )
 """Renew the lease and end those that are over.
@@ -382,7 +383,7 @@ milliseconds until the next lease ends, and whether there are accounts.
 
 LEAVE: Final = script("""
 -- node
-if log.epoch and get(NODES, ARGV[1]) then end_node(ARGV[1]) end
+if log_epoch and get(NODES, ARGV[1]) then end_node(ARGV[1]) end
 return {'ok'}
 """)
 """A server that stops ends its sessions for the others."""
@@ -390,7 +391,7 @@ return {'ok'}
 PLACE: Final = script("""
 -- stamp chain
 local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]
-return {log.epoch or '', get(STATE, 'form') or '', text(log.at), text(log.n),
+return {log_epoch or '', get(STATE, 'form') or '', text(log_at), text(log_n),
   find(ARGV[1], ARGV[2]) == 'here' and 1 or 0, oldest and oldest[1] or '',
   oldest and oldest[2][2] or ''}
 """)

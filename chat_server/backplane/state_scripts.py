@@ -12,7 +12,7 @@ from chat_server.backplane.scripts import script
 SEED: Final = script("""
 -- epoch form at n floor lease_ms stamp snapshot chain; then, each after their number: nodes (name,
 -- number, is it alive), accounts (name, JSON), entries (ID and the ten values)
-if log.epoch then return {'held'} end
+if log_epoch then return {'held'} end
 local at, here = 10, ARGV
 local function next_number() at = at + 1 return tonumber(here[at - 1]) end
 local function next_text() at = at + 1 return here[at - 1] end
@@ -41,7 +41,7 @@ return {'ok'}
 
 SNAPSHOT: Final = script("""
 -- epoch stamp n snapshot chain
-if log.epoch ~= ARGV[1] or find(ARGV[2], ARGV[5]) ~= 'here' then return {'lost'} end
+if log_epoch ~= ARGV[1] or find(ARGV[2], ARGV[5]) ~= 'here' then return {'lost'} end
 set(SNAPSHOTS, ARGV[2], ARGV[4])
 redis.call('HSET', STATE, 'snapped_n', ARGV[3], 'snapped_at', text(now() / 1000))
 -- Keep the two newest, and of the last hour one about every five minutes: one is removed if its
@@ -69,7 +69,7 @@ return {'ok'}
 
 WRITE_ACCOUNTS: Final = script("""
 -- epoch stamp; then the accounts: name, JSON
-if log.epoch ~= ARGV[1] or redis.call('EXISTS', USERS) == 1 then return {'held'} end
+if log_epoch ~= ARGV[1] or redis.call('EXISTS', USERS) == 1 then return {'held'} end
 if tonumber(ARGV[2]) < state('users_at') then return {'old'} end
 for i = 3, #ARGV, 2 do set(USERS, ARGV[i], ARGV[i + 1]) end
 return {'ok'}

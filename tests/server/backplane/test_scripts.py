@@ -244,12 +244,11 @@ def test_entry_is_not_taken_for_one_with_its_stamp_and_number_in_another_log(log
         return [int(each) for each in log.connection.run(scripts.PLACE, *last)[3:5]]
 
     lasts = []
-    for user in ("alice", "bob"):
-        for node in (NODE, OTHER):  # the second one is the same entry in both logs
-            name = user if node == NODE else "carol"
-            login = requests.LogIn(name, "::1")
-            first = 2**52 + (node == OTHER)
-            assert log.append(1, name, request=login, first_stamp=first, node=node) == "ok"
+    login = requests.LogIn("carol", "::1")
+    for user, generation in ("alice", 5), ("bob", 6):
+        restored = log.connection.run(scripts.RESTORE, user, generation, NODE, b"", EPOCH)
+        assert restored == [b"ok"]  # with the next stamp
+        assert log.append(1, "carol", request=login, first_stamp=2**52) == "ok"  # it keeps its own
         lasts.append(log.last)
         assert place_of(log.last) == [2, 1]
         if user == "alice":
