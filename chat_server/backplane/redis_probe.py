@@ -44,7 +44,6 @@ if try('DEL', key) then
   try('HKEYS', key)
   try('HLEN', key)
   try('HSETNX', key, 'a', '1')
-  try('HINCRBY', key, 'a', '1')
   try('HDEL', key, 'a')
   redis.pcall('DEL', key)
   try('XADD', key, 'MAXLEN', '~', '10', '1-0', 'a', 'b')

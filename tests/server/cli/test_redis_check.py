@@ -95,7 +95,7 @@ def test_check_reports_version_of_servers_that_share_the_log(
     assert any("only servers of one version share a log" in each for each in problems(findings))
 
 
-@pytest.mark.parametrize("missing", ["+hincrby", "+xread", "+del", "+xadd", "+eval "])
+@pytest.mark.parametrize("missing", ["+hmget", "+xread", "+del", "+xadd", "+eval "])
 def test_check_reports_each_missing_right(
     start_redis: StartRedis, users: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
