@@ -7,12 +7,16 @@ A fault returns when the cluster works again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
+
+import redis
 
 from chat_server.wire import replies
 from tests.cluster.load import Load
 from tests.support.cluster import Cluster
+from tests.support.redis_proxy import RedisProxy
 from tests.support.redis_server import RedisServer, free_port
 
 
@@ -106,14 +110,47 @@ def kill_and_clear_redis(run: FaultRun) -> None:
 
 def lose_acknowledged_writes(run: FaultRun) -> None:
     """Let a replica take over that has not received the last writes."""
+    _fail_over(run)
+
+
+def lose_acknowledged_writes_before_a_late_node(run: FaultRun) -> None:
+    """Let a replica take over as above. One node finds it after the other has sent again."""
+    _fail_over(run, run.cluster.proxies[0])
+
+
+def _fail_over(run: FaultRun, late: RedisProxy | None = None) -> None:
     old = run.redis
     replica = run.start_redis(replica_of=old)
     replica.until_in_sync()
     run.load.run_while_delivered()
     replica.promote()
     run.load.run(run.lost)
+    if late is not None:
+        late.hold()
     old.kill()
     run.cluster.use_redis(replica)
+    if late is not None:
+        run.load.run(0.5)
+        late.release()
+
+
+def clear_redis(run: FaultRun) -> None:
+    """Let Redis lose everything without closing a connection."""
+    run.redis.command("FLUSHALL")
+    run.load.run(0.5)
+
+
+def set_redis_back(run: FaultRun) -> None:
+    """Let Redis go back to what it held a moment ago, without closing a connection."""
+    with closing(redis.Redis(port=run.redis.port)) as client:
+        backup = {key: client.dump(key) or b"" for key in client.scan_iter()}
+        run.load.run(run.lost)
+        with client.pipeline(transaction=True) as pipeline:
+            pipeline.flushall()
+            for key, value in backup.items():
+                pipeline.restore(key, 0, value)
+            pipeline.execute()
+    run.load.run(0.5)
 
 
 def lose_replies(run: FaultRun) -> None:
@@ -179,6 +216,22 @@ FAULTS: Final[tuple[Callable[[FaultRun], None], ...]] = (
 )
 """All of them keep the sessions: none is longer than a lease."""
 
-REORDERING: Final = frozenset({lose_acknowledged_writes, kill_and_clear_redis})
+LONG_FAULTS: Final[tuple[Callable[[FaultRun], None], ...]] = (
+    *FAULTS,
+    lose_acknowledged_writes_before_a_late_node,
+    clear_redis,
+    set_redis_back,
+)
+"""Those of the soak. Shorter tests check the further ones, entry by entry."""
+
+REORDERING: Final = frozenset(
+    {
+        lose_acknowledged_writes,
+        lose_acknowledged_writes_before_a_late_node,
+        kill_and_clear_redis,
+        clear_redis,
+        set_redis_back,
+    }
+)
 """After these, nodes may have read the messages of different authors in another order, if they had
 applied different beginnings of what the log has lost. Each author's messages stay in order."""

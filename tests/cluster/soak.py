@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from tests.cluster.faults import FAULTS, REORDERING, FaultRun
+from tests.cluster.faults import LONG_FAULTS, REORDERING, FaultRun
 from tests.cluster.lives import OPERATOR, Lives, names_of
 from tests.cluster.load import Load
 from tests.support.accounts import PEOPLE
@@ -94,7 +94,7 @@ class Soak:
 
 def main() -> None:
     """Run the soak and report its progress. Exit with 1 if it found a fault."""
-    names = [fault.__name__ for fault in FAULTS]
+    names = [fault.__name__ for fault in LONG_FAULTS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="of the lives; 0: none")
     parser.add_argument("--users", type=int, default=24)
@@ -107,7 +107,7 @@ def main() -> None:
     if program is None:
         parser.error("redis-server is not installed")
     soak = Soak(Path(program))
-    for fault in FAULTS:
+    for fault in LONG_FAULTS:
         if options.rounds and fault.__name__ in (options.fault or names):
             soak.run_fault(fault, options.rounds)
     if options.seconds:

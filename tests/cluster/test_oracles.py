@@ -109,3 +109,8 @@ def test_log_oracle_accepts_gaps_in_the_numbers_of_a_node_only() -> None:
     assert log_faults([*LOG, {"n": "12", "o": "b:1", "s": "1"}])
     assert log_faults([*LOG, {"n": "13", "o": "b:1", "s": "2"}])
     assert log_faults([LOG[1], LOG[0]])
+
+
+def test_log_oracle_finds_an_entry_that_belongs_to_another_log() -> None:
+    assert not log_faults([LOG[0] | {"c": "0000000001234567"}, LOG[1] | {"c": "0123456789abcdef"}])
+    assert log_faults([LOG[0] | {"c": "0000000001234567"}, LOG[1] | {"c": "0000000089abcdef"}])

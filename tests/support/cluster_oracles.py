@@ -10,7 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+CHAIN_SIZE: Final = 8
+"""Characters of the chain of an entry."""
 
 
 class Message(NamedTuple):
@@ -134,6 +137,7 @@ def _differences(one: object, other: object, place: str) -> Iterator[str]:
 def log_faults(entries: Sequence[Mapping[str, str]]) -> list[str]:
     """Return what is wrong with the entries of the log: each is counted, and each number is once.
 
+    Each contains the chain of the entry before, if they have chains.
     The numbers of a node may have gaps: the script uses up that of an entry that it rejects.
     """
     faults = []
@@ -141,6 +145,8 @@ def log_faults(entries: Sequence[Mapping[str, str]]) -> list[str]:
     for before, entry in pairwise(entries):
         if int(entry["n"]) != int(before["n"]) + 1:
             faults.append(f"entry {entry['n']} comes after {before['n']}")
+        if entry.get("c", "")[:CHAIN_SIZE] != before.get("c", "")[CHAIN_SIZE:]:
+            faults.append(f"entry {entry['n']} does not belong to the one before")
     for entry in entries:
         node, number = entry["o"], int(entry["s"])
         if node and number <= newest.get(node, 0):
