@@ -121,9 +121,14 @@ class Applier(Generic[ReceiverT]):
         if session.ended.is_set():
             return
         session.ended.set()
-        self.state.clients.forget(session)
+        state = self.state
+        is_detached = state.clients.detached.get(session.user) is session
+        state.clients.forget(session)
         if notice is not None and session.is_local:
             self.emit((session.receiver,), notice)
+        if is_detached and not state.is_shut_down:
+            for receivers, output in state.notices_of_detached_end(session):
+                self.emit(receivers, output)
 
     def end_detached(self, users: Iterable[str], notice: EndNotice, stamp: int) -> None:
         """End the sessions of users that only this server still knows, and that are older.

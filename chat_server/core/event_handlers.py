@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chat_server.core.deliveries import Delivery, addressed, addressed_to
-from chat_server.core.move_notices import to_watchers_in
 from chat_server.core.rooms import Room, Session
 from chat_server.core.state import HubState
 from chat_server.core.values import (
@@ -69,7 +68,7 @@ def _start_session(
     _add_session(state, session, state.lobby)
     deliveries = addressed_to(session, event)
     if state.watchers and not state.is_silent:
-        deliveries += to_watchers_in(state.lobby, session, MemberJoined(user, LOBBY))
+        deliveries += state.notices.to_watchers_in(state.lobby, session, MemberJoined(user, LOBBY))
     return deliveries
 
 
@@ -80,8 +79,7 @@ def _restore_session(
     if event.follows_itself:
         session.subscriptions.add(event.user)
     _add_session(state, session, state.room(event.room))
-    # A watcher of the same server has not been told that the session had ended.
-    if not state.watchers or state.is_silent or session.is_local:
+    if not state.watchers or state.is_silent:
         return []
     return state.notices.of_arrival(session)
 
@@ -94,10 +92,8 @@ def _end_session(state: HubState[ReceiverT], event: SessionEnded) -> list[Delive
     state.leave_room(session)
     state.stamp_readers.pop(user, None)
     is_detached = event.is_node_lost and session.is_local
-    if is_detached:
-        state.watchers.pop(user, None)
-    else:
-        state.stop_watching(user)
+    if not is_detached:
+        state.stop_watching(session)
     state.waiting.end_session(user)
     # Drop the self-subscription, or the user's next netcat session would receive its own
     # messages (protocol section 4).
@@ -167,7 +163,7 @@ def _join(state: HubState[ReceiverT], event: Joined) -> list[Delivery[ReceiverT]
 def _settle_presence(
     state: HubState[ReceiverT], event: PresenceSettled
 ) -> list[Delivery[ReceiverT]]:
-    session = state.sessions.get(event.user)
+    session = state.local_session(event.user)
     held = state.presence.settle(event.user)
     if session is None or held is None:
         return []
@@ -204,12 +200,12 @@ def _set_presence(state: HubState[ReceiverT], event: PresenceSet) -> list[Delive
     if session is None:
         return []
     session.presence = event.on
-    if event.on and event.user in state.sessions:
+    if event.on:
         if not state.watchers:
             state.presence.start(state.rooms)
         state.watchers[session.user] = session
     else:
-        state.stop_watching(session.user)
+        state.stop_watching(session)
     return addressed_to(session, event)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Generic, Protocol
 
 from chat_server.core.deliveries import Delivery, addressed
+from chat_server.core.local_clients import LocalClients
 from chat_server.core.presence import Mover, PresenceRecord
 from chat_server.core.rooms import Room, Session
 from chat_server.core.values import (
@@ -30,7 +31,10 @@ class MoveNotices(Generic[ReceiverT]):
         rooms: Mapping[str, Room[ReceiverT]],
         watchers: Mapping[str, Session[ReceiverT]],
         presence: PresenceRecord,
+        detached: Mapping[str, Session[ReceiverT]],
     ) -> None:
+        """`detached`: see `LocalClients`. Watchers take them for members of their rooms."""
+        self._detached = detached
         self._rooms = rooms
         self._watchers = watchers
         self._presence = presence
@@ -54,9 +58,11 @@ class MoveNotices(Generic[ReceiverT]):
         now = None if room is None else room.name
         left, joined = [], []
         if announced in self._rooms and announced != now:
-            left += to_watchers_in(self._rooms[announced], session, MemberLeft(user, announced))
+            left += self.to_watchers_in(
+                self._rooms[announced], session, MemberLeft(user, announced)
+            )
         if room is not None and announced != now:
-            joined += to_watchers_in(room, session, MemberJoined(user, room.name))
+            joined += self.to_watchers_in(room, session, MemberJoined(user, room.name))
         for asker in askers:
             place = asker.room.name
             if asker is session:
@@ -81,12 +87,32 @@ class MoveNotices(Generic[ReceiverT]):
         return deliveries + joined
 
     def of_arrival(self, session: Session[ReceiverT]) -> list[Delivery[ReceiverT]]:
-        """Return opened, joined: the user is in a room and was in none before."""
+        """Return opened, joined: the user is in a room and was in none before.
+
+        The watchers of the session's own server were not notified that it had left.
+        """
         room = session.room
         deliveries: list[Delivery[ReceiverT]] = []
         for name in self._presence.update_rooms((room.name,), self._rooms)[1]:
             deliveries += self._to_watchers(RoomOpened(name))
-        return deliveries + to_watchers_in(room, session, MemberJoined(session.user, room.name))
+        if session.is_local:
+            return deliveries
+        joined = MemberJoined(session.user, room.name)
+        return deliveries + self.to_watchers_in(room, session, joined)
+
+    def to_watchers_in(
+        self, room: Room[ReceiverT], about: Session[ReceiverT], notice: Notice
+    ) -> list[Delivery[ReceiverT]]:
+        """Address a notice to the members with presence on, without the session it is about."""
+        members = room.members.values()
+        recipients = [each.receiver for each in members if each.presence and each is not about]
+        if self._detached:
+            recipients += [
+                each.receiver
+                for each in self._detached.values()
+                if each.presence and each is not about and each.room.name == room.name
+            ]
+        return addressed(tuple(recipients), notice)
 
     def _askers(self, held: Mover | None) -> list[Session[ReceiverT]]:
         """Return the watchers that may have seen more of the held moves than was announced."""
@@ -103,25 +129,30 @@ class ReplacedState(Protocol[ReceiverT]):
     rooms: dict[str, Room[ReceiverT]]
     watchers: dict[str, Session[ReceiverT]]
     presence: PresenceRecord
+    clients: LocalClients[ReceiverT]
 
 
 def jump_notices(
     places: Mapping[str, str],
+    detached: Mapping[str, str],
     before: Mapping[str, Room[ReceiverT]],
     state: ReplacedState[ReceiverT],
 ) -> list[Delivery[ReceiverT]]:
     """Return left, closed, opened, joined: what has changed in entries that were not read.
 
-    `places`: the room in which each watcher was. `before`: the rooms of the replaced state.
+    `places`: the room in which each watcher was. `detached`: that of each detached session.
+    `before`: the rooms of the replaced state.
     """
     left: list[Delivery[ReceiverT]] = []
     joined: list[Delivery[ReceiverT]] = []
+    detached_now = {user: each.room.name for user, each in state.clients.detached.items()}
     watchers = [each for user, each in state.watchers.items() if user in places]
     for watcher in watchers:
         name = watcher.room.name
         if name != places[watcher.user]:
             continue  # its own move is still to be replied to
-        old, new = before[name].members, state.rooms[name].members
+        old = _members(name, before, detached)
+        new = _members(name, state.rooms, detached_now)
         to = (watcher.receiver,)
         for user in old:
             if user not in new:
@@ -137,10 +168,9 @@ def jump_notices(
     return left + rooms + joined
 
 
-def to_watchers_in(
-    room: Room[ReceiverT], about: Session[ReceiverT], notice: Notice
-) -> list[Delivery[ReceiverT]]:
-    """Address a notice to the members with presence on, without the session it is about."""
-    members = room.members.values()
-    recipients = [each.receiver for each in members if each.presence and each is not about]
-    return addressed(tuple(recipients), notice)
+def _members(
+    name: str, rooms: Mapping[str, Room[ReceiverT]], detached: Mapping[str, str]
+) -> dict[str, None]:
+    """Return the members of a room as its watchers see it, in their order."""
+    members = rooms[name].members if name in rooms else ()
+    return dict.fromkeys((*members, *(user for user, place in detached.items() if place == name)))

@@ -50,6 +50,8 @@ class HubReplica(Generic[ReceiverT]):
         self._applier = applier
         self._lock = lock
         self._clock = clock
+        self._newest = 0
+        """The highest stamp of an entry that was applied, or of a snapshot."""
 
     # Without a shared log: decide at once
 
@@ -124,15 +126,19 @@ class HubReplica(Generic[ReceiverT]):
             applier.tables.load(snapshot.state)
             before = applier.state
             # Otherwise entries up to the old place follow. Watchers know what those change.
-            is_jump = bool(before.watchers) and snapshot.stamp >= before.last_stamp
+            is_jump = bool(before.watchers) and snapshot.stamp >= self._newest
+            self._newest = max(self._newest, snapshot.stamp)
             if is_jump:
                 for user in list(before.presence.movers):
                     applier.apply(PresenceSettled(user))
             places = {user: each.room.name for user, each in before.watchers.items()}
+            detached = {user: each.room.name for user, each in before.clients.detached.items()}
             burst = applier.presence_burst
             applier.state = snapshots.load_state(snapshot.state, before, burst)
             if is_jump:
-                for receivers, output in jump_notices(places, before.rooms, applier.state):
+                for receivers, output in jump_notices(
+                    places, detached, before.rooms, applier.state
+                ):
                     applier.emit(receivers, output)
             session_handlers.end_replaced(applier)
             if applier.record is not None:
@@ -191,6 +197,7 @@ class HubReplica(Generic[ReceiverT]):
 
     def _apply_entry(self, entry: requests.Entry, is_silent: bool) -> Any:
         state, request = self._applier.state, entry.request
+        self._newest = max(self._newest, entry.stamp)
         shown = entry.first_stamp if entry.first_stamp not in (0, entry.stamp) else None
         place = Place(
             entry.stamp,

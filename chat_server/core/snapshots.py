@@ -100,4 +100,6 @@ def load_state(
     for session in clients.sessions.values():
         if state.sessions.get(session.user) is not session:
             clients.detach(session)
+            if session.presence:
+                state.watchers[session.user] = session
     return state

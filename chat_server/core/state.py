@@ -63,7 +63,7 @@ class HubState(Generic[ReceiverT]):
         )
         self.lobby: Room[ReceiverT] = Room(LOBBY)
         self.rooms: dict[str, Room[ReceiverT]] = {LOBBY: self.lobby}
-        self.notices = MoveNotices(self.rooms, self.watchers, self.presence)
+        self.notices = MoveNotices(self.rooms, self.watchers, self.presence, self.clients.detached)
         self.looks = RoomLooks()
         self.looks.add(LOBBY)
         self.subscriptions: dict[str, set[str]] = {
@@ -158,10 +158,20 @@ class HubState(Generic[ReceiverT]):
             self.clients.sessions[user, generation] = session
         return session
 
-    def stop_watching(self, user: str) -> None:
+    def stop_watching(self, session: Session[ReceiverT]) -> None:
         """Let a session be no watcher any more. Without watchers, no notice is remembered."""
-        if self.watchers.pop(user, None) is not None and not self.watchers:
-            self.presence.clear()
+        if self.watchers.get(session.user) is session:
+            del self.watchers[session.user]
+            if not self.watchers:
+                self.presence.clear()
+
+    def notices_of_detached_end(self, session: Session[ReceiverT]) -> list[Delivery[ReceiverT]]:
+        """Return the notices to this server's watchers about a detached session that has ended."""
+        self.stop_watching(session)
+        if not self.watchers or self.is_silent:
+            return []
+        held = self.presence.end_session(session.user)
+        return self.notices.of_move(session, session.room.name, None, held)
 
     def local_session(self, user: str) -> Session[ReceiverT] | None:
         """Return the user's session, also one that has ended for the other servers only."""

@@ -217,3 +217,139 @@ def test_place_of_a_detached_session_is_that_of_its_user(chat: TwoNodes) -> None
     chat.append(requests.EndNode("a:1"))
     assert chat.first.hub.has_session("alice")
     assert not chat.second.hub.has_session("alice")
+
+
+# Presence notices
+
+
+@pytest.fixture
+def watched(chat: TwoNodes) -> TwoNodes:
+    """Alice, at the first node, watches. Carol is there as well, in a room of her own."""
+    carol = chat.log_in(chat.first, "carol")
+    chat.first.hub.join(carol, "dev")
+    chat.first.hub.set_presence(chat.alice, True)
+    read(chat.alice)
+    chat.catch_up()
+    return chat
+
+
+def test_watcher_of_a_lost_node_reads_the_moves_of_others(watched: TwoNodes) -> None:
+    watched.append(requests.EndNode("a:1"))
+    watched.second.hub.join(watched.bob, "ops")
+    watched.catch_up()
+    assert read(watched.alice) == ["[SERVER] bob left room 'lobby'", "[SERVER] Room 'ops' opened"]
+    watched.second.hub.join(watched.bob, "lobby")
+    watched.restore(watched.first)
+    assert read(watched.alice) == ["[SERVER] Room 'ops' closed", "[SERVER] bob joined room 'lobby'"]
+
+
+def test_watcher_of_a_lost_node_may_turn_notices_on(chat: TwoNodes) -> None:
+    chat.append(requests.EndNode("a:1"))
+    chat.first.hub.set_presence(chat.alice, True)
+    chat.second.hub.join(chat.bob, "ops")
+    chat.catch_up()
+    assert read(chat.alice)[-2:] == [
+        "[SERVER] bob left room 'lobby'",
+        "[SERVER] Room 'ops' opened",
+    ]
+    chat.first.hub.set_presence(chat.alice, False)
+    chat.second.hub.join(chat.bob, "lobby")
+    chat.catch_up()
+    assert read(chat.alice)[1:] == []
+
+
+def test_watcher_reads_that_a_detached_session_has_ended(watched: TwoNodes) -> None:
+    watched.append(requests.EndNode("a:1"))
+    watched.append(requests.ChangeAccount("carol", None))
+    watched.restore(watched.first)
+    assert read(watched.alice) == ["[SERVER] Room 'dev' closed"]
+
+
+def test_watcher_reads_that_a_user_left_a_lost_node_for_another_one(watched: TwoNodes) -> None:
+    watched.append(requests.EndNode("a:1"))
+    watched.log_in(watched.second, "carol")
+    watched.catch_up()
+    assert read(watched.alice) == [
+        "[SERVER] Room 'dev' closed",
+        "[SERVER] carol joined room 'lobby'",
+    ]
+
+
+def test_room_of_a_detached_session_opens_again_for_watchers(watched: TwoNodes) -> None:
+    watched.append(requests.EndNode("a:1"))
+    watched.second.hub.join(watched.bob, "dev")
+    watched.second.hub.join(watched.bob, "lobby")
+    watched.catch_up()
+    read(watched.alice)
+    watched.restore(watched.first)
+    assert read(watched.alice) == ["[SERVER] Room 'dev' opened"]
+
+
+def test_shutdown_of_a_lost_node_is_the_last_line_of_its_watchers(watched: TwoNodes) -> None:
+    carol = watched.first.hub._applier.state.sessions["carol"]
+    watched.first.hub.join(carol, "lobby")
+    watched.first.hub.set_presence(carol, True)
+    read(carol)
+    watched.append(requests.EndNode("a:1"))
+    watched.first.hub.shut_down()
+    assert read(carol) == ["[SERVER] Server is shutting down"]
+
+
+def test_watcher_reads_no_notices_of_its_own_node_after_a_gap_of_the_log(watched: TwoNodes) -> None:
+    """The snapshot contains no session of the node, and alice's own room has closed."""
+    watched.first.hub.join(watched.alice, "ops")
+    carol = watched.first.hub._applier.state.sessions["carol"]
+    watched.first.hub.join(carol, "ops")
+    watched.catch_up()
+    read(watched.alice)
+    watched.log.append(requests.EndNode("a:1"))
+    jump(watched)
+    assert read(watched.alice) == ["[SERVER] Room 'ops' closed"]
+    jump(watched)
+    watched.second.hub.join(watched.bob, "ops")
+    watched.catch_up()
+    watched.restore(watched.first)
+    assert read(watched.alice) == ["[SERVER] Room 'ops' opened", "[SERVER] bob joined room 'ops'"]
+
+
+def test_watcher_whose_detached_session_ends_leaves_no_notices_behind(watched: TwoNodes) -> None:
+    watched.append(requests.EndNode("a:1"))
+    watched.append(requests.ChangeAccount("alice", None))
+    state = watched.first.hub._applier.state
+    assert state.watchers == {}
+    assert state.presence.announced == set()
+
+
+def test_end_of_an_older_session_ends_no_notices_while_a_state_is_rebuilt(chat: TwoNodes) -> None:
+    before, read_before = chat.first.state(), chat.first.read
+    alice = chat.log_in(chat.first, "alice")
+    chat.first.hub.set_presence(alice, True)
+    chat.second.hub.join(chat.bob, "ops")
+    chat.first.catch_up()
+    chat.first.rebuild(before, read_before)
+    read(alice)
+    chat.second.hub.join(chat.bob, "lobby")
+    chat.first.catch_up()
+    assert read(alice) == ["[SERVER] Room 'ops' closed", "[SERVER] bob joined room 'lobby'"]
+
+
+def test_held_move_of_a_detached_session_is_announced() -> None:
+    chat = TwoNodes(burst=1)
+    carol = chat.log_in(chat.first, "carol")
+    chat.first.hub.set_presence(chat.alice, True)
+    chat.first.hub.join(carol, "dev")
+    read(chat.alice)
+    chat.first.hub.join(carol, "lobby")
+    chat.append(requests.EndNode("a:1"))
+    chat.log.stamp += 3_000_000
+    chat.first.hub.settle_presence()
+    assert read(chat.alice) == ["[SERVER] Room 'dev' closed", "[SERVER] carol joined room 'lobby'"]
+
+
+def test_watcher_reads_no_changes_back_when_an_older_state_is_loaded(watched: TwoNodes) -> None:
+    before = requests.Snapshot(watched.log.stamp, watched.second.state())
+    watched.second.hub.join(watched.bob, "ops")
+    jump(watched)
+    assert read(watched.alice) == ["[SERVER] bob left room 'lobby'", "[SERVER] Room 'ops' opened"]
+    watched.first.hub.replica.restore(before)
+    assert read(watched.alice) == []

@@ -11,9 +11,10 @@ USERS = ("alice", "bob", "carol")
 class TwoNodes:
     """Alice is at the first node, bob at the second."""
 
-    def __init__(self) -> None:
+    def __init__(self, burst: int = 0) -> None:
+        """`burst`: see `Node`."""
         self.log = Log()
-        self.first, self.second = (Node(self.log, name, USERS) for name in ("a:1", "b:1"))
+        self.first, self.second = (Node(self.log, name, USERS, burst) for name in ("a:1", "b:1"))
         self.alice = self.log_in(self.first, "alice", "bob")
         self.bob = self.log_in(self.second, "bob", "alice")
         self.catch_up()
