@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from chat_server.backplane import RedisSettings, open_account_editor, parse_redis_url
+from chat_server.core import requests
 from tests.cluster.load import Load, LoadClient
 from tests.support.cluster import Cluster, ProgramNode, StartCluster
 from tests.support.redis_proxy import RedisProxy
@@ -26,6 +28,16 @@ def members(client: WireClient) -> str:
 def until_members(client: WireClient, expected: str) -> None:
     """Wait until the client's room has these members."""
     until(lambda: members(client) == expected, f"in the room: {expected}", lambda: members(client))
+
+
+def replace_account(cluster: Cluster, user: str) -> None:
+    """Remove an account, and give another person one with this name and password."""
+    settings = RedisSettings(parse_redis_url(cluster.redis.url))
+    with open_account_editor(settings, 20.0) as editor:
+        account = editor.read()[user]
+        removal, addition = (requests.ChangeAccount(user, new) for new in (None, account))
+        assert editor.edit(lambda _: removal)
+        assert editor.edit(lambda _: addition)
 
 
 def program_of(cluster: Cluster, node: int) -> ProgramNode:
@@ -75,12 +87,15 @@ def test_node_that_was_cut_off_longer_than_its_lease_restores_its_sessions_befor
     )
     alice, bob = cluster.log_in(0, "alice"), cluster.log_in(0, "bob")
     carol = cluster.log_in(1, "carol", subscribe="*")
-    until_members(carol, "alice, bob, carol")
+    dave = cluster.log_in(0, "dave")
+    until_members(carol, "alice, bob, carol, dave")
     part(cluster.proxies[0])
     notice = "[SERVER] Disconnected from the other servers; your messages will be sent later"
     alice.send("of the older session")
+    dave.send("of a removed user")
     bob.send("one", "two")
     until_members(carol, "carol")
+    replace_account(cluster, "dave")
     newer = cluster.log_in(1, "alice")
     newer.send("of the newer session")
     carol.expect_message("alice", "of the newer session")
@@ -91,6 +106,11 @@ def test_node_that_was_cut_off_longer_than_its_lease_restores_its_sessions_befor
     alice.expect(notice)
     assert alice.read_line() in (
         "[SERVER] Logged out due to new login",
+        "[SERVER] Connected to the other servers again",
+    )
+    dave.expect(notice)
+    assert dave.read_line() in (
+        "[SERVER] Logged out: this account was removed",
         "[SERVER] Connected to the other servers again",
     )
     bob.expect(notice, "[SERVER] Connected to the other servers again")
