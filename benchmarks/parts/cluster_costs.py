@@ -77,7 +77,7 @@ def _append(client: Any, append: Any, texts: int) -> None:
         pipeline = client.pipeline(transaction=False)
         for number in range(first, first + PIPELINE):
             session = (NODE, number, encoded.kind, USER, GENERATION)
-            rest = (0, encoded.stamps, "", encoded.data, 1, "bench", 0)
+            rest = (0, encoded.stamps, "", encoded.data, 1, "bench", 0, number - 1)
             append(keys=scripts.KEYS, args=[*session, *rest], client=pipeline)
         replies = pipeline.execute()
         if any(reply[0] != b"ok" for reply in replies):

@@ -122,7 +122,7 @@ def append_arguments(
     encoded = encode(change)
     return (
         *("", 0, encoded.kind, "", 0, first_stamp, encoded.stamps, before, encoded.data, 0),
-        *(epoch, 0),
+        *(epoch, 0, 0),
         change.name,
         before,
         "" if change.account is None else account_json(change.account),

@@ -1,8 +1,8 @@
 """What this server appends to the log: what waits, what is on its way, and what was acknowledged.
 
 A request passes through `waiting` (no number yet), `sent` (numbered, without a reply) and `ring`
-(the log has taken it, and may still lose it). Numbers rise by 1 along `ring` and `sent`, so all
-after the number that Redis knows can be sent again, and nothing else.
+(the log has taken it, and may still lose it). Numbers rise along `ring` and `sent`, so all after
+the number that Redis knows can be sent again. What has left the ring cannot, except `LastSettings`.
 
 One lock guards all of it. Clients' threads add; the writer takes, and is told the replies; the
 reader completes what it has applied.
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
+from chat_server.backplane.last_settings import LastSettings
 from chat_server.backplane.pending import AnySession, Pending
 from chat_server.core import Session, requests
 from chat_server.tuning import Tuning
@@ -84,6 +85,10 @@ class Outgoing:
         self._doubtful: list[tuple[int, int]] = []
         """Numbers whose replies were lost, and the stamp after which all up to it are decided."""
         self._last_number = 0
+        self._previous = 0
+        """The number that the log has before the next one."""
+        self._base = 0
+        self._settings = LastSettings()
         self._wakes = False
         self._is_busy = False
         """Something was sent since the writer last waited."""
@@ -262,18 +267,14 @@ class Outgoing:
 
     @property
     def base(self) -> int:
-        """The number before the first one that can be sent."""
-        with self._lock:
-            for queue in (self._ring, self._sent):
-                if queue:
-                    return queue[0].number - 1
-            return self._last_number
+        """The last number that has left the ring: what it had is not sent again."""
+        return self._base
 
     @property
     def acknowledged(self) -> int:
         """The last number that the log has taken, as far as this server knows."""
         with self._lock:
-            return self._sent[0].number - 1 if self._sent else self._last_number
+            return self._sent[0].previous if self._sent else self._previous
 
     def resume_after(self, known: int, stamp: int) -> int:
         """Go on after the number that Redis knows. Return how many lost entries are sent again.
@@ -283,12 +284,13 @@ class Outgoing:
         """
         now = time.monotonic()
         with self._lock:
+            gone = max(known, self._base)
             self._in_flight = 0
             while self._sent and self._sent[0].number <= known:
                 self._to_ring(self._sent.popleft(), now)
             # TRAP: numbers above it that Redis had known are lost again, so they are not decided.
-            self._doubtful = [each for each in self._doubtful if each[0] <= known]
-            self._doubtful.append((known, stamp))
+            self._doubtful = [each for each in self._doubtful if each[0] <= gone]
+            self._doubtful.append((gone, stamp))
             lost = 0
             while self._ring and self._ring[-1].number > known:
                 pending = self._ring.pop()
@@ -296,7 +298,14 @@ class Outgoing:
                 pending.acknowledged_at = 0.0
                 self._sent.appendleft(pending)
                 lost += 1
+            for pending in reversed(self._settings.take_after(known)):
+                pending.acknowledged_at = 0.0
+                self._sent.appendleft(pending)
+                lost += 1
+            self._previous = known
             for pending in self._sent:
+                pending.previous = self._previous
+                self._previous = pending.number
                 # Also if the reply was lost, but the entry was read, and then the log lost it.
                 if pending.stamp:
                     pending.first_stamp = pending.first_stamp or pending.stamp
@@ -387,6 +396,8 @@ class Outgoing:
     def _number(self, pending: Pending) -> None:
         self._last_number += 1
         pending.number = self._last_number
+        pending.previous = self._previous
+        self._previous = pending.number
         self._unapplied[pending.number] = pending
         self._sent.append(pending)
 
@@ -454,4 +465,7 @@ class Outgoing:
         while ring and (
             ring[0].acknowledged_at < oldest or self._ring_size > self._tuning.redis_ring_bytes
         ):
-            self._ring_size -= ring.popleft().size
+            pending = ring.popleft()
+            self._ring_size -= pending.size
+            self._base = max(self._base, pending.number)
+            self._settings.note(pending)

@@ -31,6 +31,7 @@ class Pending:
         "is_fenced",
         "is_withdrawn",
         "number",
+        "previous",
         "request",
         "result",
         "room",
@@ -53,6 +54,8 @@ class Pending:
         """For a change of an account: name, expected and new account in JSON, and old name."""
         self.number = 0
         """0: it waits and may be withdrawn."""
+        self.previous = 0
+        """The number that the log has before it. Smaller by 1, unless those between are lost."""
         self.stamp = 0
         """The stamp that the log gave it. 0: not known yet."""
         self.first_stamp = 0
@@ -98,6 +101,6 @@ def append_call(
         pending.room,
         encoded.data,
         int(encoded.is_message),
-        *(epoch, greeting),
+        *(epoch, greeting, pending.previous),
         *pending.account,
     )

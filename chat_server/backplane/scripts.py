@@ -183,6 +183,7 @@ def script(text: str) -> Script:
 
 APPEND: Final = script("""
 -- node number kind user generation first count room data is_message epoch greeting
+-- previous
 -- and for an account: name, expected JSON or '', new JSON or '', old name or ''
 local node, number, kind, user, generation = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local first, is_message = tonumber(ARGV[6]), ARGV[10] == '1'
@@ -195,7 +196,7 @@ if node ~= '' then
   if not known then return {'unknown'} end  -- its lease is over, or Redis has lost it
   known = tonumber(known)
   if tonumber(number) <= known then return {'again'} end
-  if tonumber(number) ~= known + 1 then return {'gap'} end
+  if known < tonumber(ARGV[13]) then return {'gap'} end
 end
 
 -- One session per user: an older session says nothing after a newer login. Messages that the log
@@ -214,7 +215,7 @@ if node ~= '' then set(NODES, node, number) end
 if is_fenced then return {'fenced'} end
 
 if kind == 'account' then
-  local name, expected, json, old = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+  local name, expected, json, old = ARGV[14], ARGV[15], ARGV[16], ARGV[17]
   if node == '' and first > 0 then
     -- Each server that had read a lost change appends it, all in the same order. It counts once.
     if first <= state('edits_at') then return {'again'} end
@@ -251,7 +252,7 @@ set back."""
 HELLO: Final = script("""
 -- node form lease_ms floor base unicode; then what the server knows: epoch greeting acknowledged
 -- stamp chain; then an epoch, if another one is needed
-local node, form, floor, base = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local node, form, floor, base = ARGV[1], ARGV[2], tonumber(ARGV[4]), ARGV[5]
 if not log_epoch then return {'empty'} end
 if get(STATE, 'form') ~= form then return {'form', get(STATE, 'form')} end
 local name, start = string.match(node, '^(.*):(%d+)$')
@@ -276,8 +277,6 @@ if log_epoch == ARGV[7] and (tonumber(known) < tonumber(ARGV[9]) or place == 'lo
   log_epoch, is_intact = ARGV[12], false
   set(STATE, 'epoch', log_epoch)
 end
--- What the server no longer holds cannot be sent again: its numbers count as taken.
-if tonumber(known) < base then known = text(base) end
 set(NODES, node, known)
 redis.call('HDEL', ENDED, node)
 set(LEASES, node, text(now() / 1000 + ARGV[3]))
@@ -290,10 +289,10 @@ for _, other in ipairs(older) do end_node(other) end
 return {'ok', log_epoch, known, is_intact and place == 'here' and 1 or 0, text(log_at)}
 """)
 """A server's first step on each connection of its writer. `base`: the number before the first that
-it can send. `unicode`: the version of its tables. `epoch`, `greeting`: of its last hello, or empty.
-`acknowledged`: its last number that the log has taken; `stamp` and `chain`: of the last entry that
-it has read. Returns the number that Redis knows, and whether the log and the sessions of the server
-are as they were."""
+it can send, if Redis does not know the server. `unicode`: the version of its tables. `epoch`,
+`greeting`: of its last hello, or empty. `acknowledged`: its last number that the log has taken;
+`stamp` and `chain`: of the last entry that it has read. Returns the number that Redis knows, and
+whether the log and the sessions of the server are as they were."""
 
 RESTORE: Final = script("""
 -- user generation node data epoch

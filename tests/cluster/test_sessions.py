@@ -11,6 +11,7 @@ from chat_server.core import requests
 from tests.cluster.load import Load, LoadClient
 from tests.support.cluster import Cluster, ProgramNode, StartCluster
 from tests.support.redis_proxy import RedisProxy
+from tests.support.redis_server import StartRedis
 from tests.support.wait_until import until
 from tests.support.wire_client import WireClient
 
@@ -168,3 +169,39 @@ def test_login_on_a_node_that_lags_waits_for_the_password_that_another_node_has_
     by_new.expect("[SERVER] Login successful")
     by_old.expect("[ERROR] Authentication failed")
     alice.expect("[SERVER] Logged out due to new login")
+
+
+def test_moves_and_subscriptions_that_an_old_backup_lacks_are_made_again(
+    start_cluster: StartCluster, start_redis: StartRedis
+) -> None:
+    def shared() -> list[tuple[object, object]]:
+        """Return the rooms and subscriptions that each node knows."""
+        return [(each["rooms"], each["subscriptions"]) for each in cluster.states().values()]
+
+    cluster = start_cluster(2, redis_ring_bytes=0, redis_snapshot_seconds=1000.0)
+    alice, bob = cluster.log_in(0, "alice"), cluster.log_in(1, "bob")
+    backup = start_redis(replica_of=cluster.redis)
+    backup.until_in_sync()
+    backup.promote()  # it receives nothing more
+    for client in (alice, bob):
+        assert client.request("/join another") == "[SERVER] Joined room 'another'"
+        assert client.request("/join secret") == "[SERVER] Joined room 'secret'"
+        assert client.request("/subscribe carol") == "[SERVER] Subscribed to carol"
+        assert client.request("/subscribe *") == "[SERVER] Subscribed to *"
+        assert client.request("/unsubscribe carol") == "[SERVER] Unsubscribed from carol"
+    cluster.until_same_state()
+    before = shared()
+    cluster.use_redis(backup)
+    alice.send("only for the room")
+
+    def is_said() -> bool:
+        entries = backup.command("XREVRANGE", "{lobby}:log", "+", "-", "COUNT", 3)
+        return any(fields["d"] == "only for the room" for _, fields in entries)
+
+    until(is_said, "the nodes have connected to the backup")
+    until(lambda: shared() == before, "all is as it was", lambda: f"{shared()}, not {before}")
+    bob.send("/who")
+    while (line := bob.read_line()) != "[SERVER] In room 'secret': alice, bob":
+        # What it has read before is not said again.
+        assert line is not None
+        assert line.endswith(("alice: only for the room", "other servers again", "sent later"))

@@ -93,7 +93,7 @@ def test_user_with_given_commands_may_run_every_script(
         assert connection.run(scripts.BEAT, *beat) == [b"unknown"]
         assert connection.run(scripts.CLAIM, "a:1", "e", 1) == [b"ok"]  # its sessions are restored
         assert connection.run(scripts.BEAT, *beat)[0] == b"ok"
-        login = ("a:1", 1, "login", "alice", 0, 0, 1, "", b"[]", 0, "e", 1, "", "", "", "")
+        login = ("a:1", 1, "login", "alice", 0, 0, 1, "", b"[]", 0, "e", 1, 0, "", "", "", "")
         status, stamp = connection.run(scripts.APPEND, *login)
         assert status == b"ok"
         assert connection.run(scripts.RESTORE, "alice", int(stamp) + 1, "a:1", b"[]", "e") == [

@@ -69,10 +69,12 @@ class Appender:
         is_skipped: bool = False,
         epoch: str = EPOCH,
         greeting: int = 1,
+        previous: int | None = None,
     ) -> str:
         """Append a message, or another request. Return the reply without the stamp."""
         pending = Pending(request or requests.Publish(("text",)), None, user)
         pending.number, pending.generation = number, generation
+        pending.previous = number - 1 if previous is None else previous
         pending.first_stamp, pending.is_fenced = first_stamp, is_skipped
         reply = self.connection.command(*append_call(node, epoch, greeting, pending))
         return str(reply[0].decode())
@@ -134,6 +136,14 @@ def test_number_after_a_gap_is_refused_until_the_gap_is_closed(log: Appender) ->
     alice = log.log_in(1, "alice")
     assert [log.append(number, "alice", alice) for number in (3, 2, 3)] == ["gap", "ok", "ok"]
     assert log.said == [(NODE, 2), (NODE, 3)]
+
+
+def test_numbers_that_their_server_no_longer_holds_are_passed_over(log: Appender) -> None:
+    alice = log.log_in(1, "alice")
+    assert log.append(5, "alice", alice, previous=2) == "gap"
+    assert log.append(5, "alice", alice, previous=1) == "ok"
+    assert [log.append(number, "alice", alice) for number in (3, 5, 6)] == ["again", "again", "ok"]
+    assert log.said == [(NODE, 5), (NODE, 6)]
 
 
 def test_session_says_nothing_after_a_newer_login_elsewhere(log: Appender) -> None:
