@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Protocol
 
+from chat_server.delivery import crowd_scheduling
 from chat_server.delivery.outbox import Outbox
 
 
 class SendQueue(Protocol):
     """The part of the dispatcher that a batch needs. Its methods are described there."""
+
+    @property
+    def is_crowded(self) -> bool:
+        """True if several clients send at once."""
 
     @property
     def has_tracked(self) -> bool:
@@ -33,12 +38,13 @@ class Batch:
     reentrant, and used by one thread.
     """
 
-    __slots__ = ("_outbox", "_queue", "_recipients")
+    __slots__ = ("_is_in_crowd", "_outbox", "_queue", "_recipients")
 
     def __init__(self, queue: SendQueue, outbox: Outbox | None) -> None:
         """Create a batch. `outbox` belongs to the calling client thread; None elsewhere."""
         self._queue = queue
         self._outbox = outbox
+        self._is_in_crowd = False
         self._recipients: dict[int, tuple[Outbox, ...]] = {}
         """By identity: a busy author has the same recipients, one tuple, again and again."""
 
@@ -53,6 +59,10 @@ class Batch:
     ) -> None:
         queue = self._queue
         queue.drain()
+        if queue.is_crowded is not self._is_in_crowd:
+            self._is_in_crowd = not self._is_in_crowd
+            if self._outbox is not None:  # otherwise the batch does not last as long as its thread
+                crowd_scheduling.set_policy(is_in_crowd=self._is_in_crowd)
         if exception_type is None and queue.has_tracked:
             own = () if self._outbox is None else (self._outbox,)
             queue.wait_for_lagging((own, *self._recipients.values()))

@@ -36,7 +36,7 @@ _ROUNDS: Final = 16
 """Rounds that one client's thread sends for others before the flusher takes over."""
 
 _CROWD: Final = 4
-"""Writes for different recipients in one round that show a crowd: several clients send at once."""
+"""Writes in one round that show a crowd: so many clients send at once."""
 
 _GATHER_SECONDS: Final = 0.001
 """How long the drainer of a crowd waits for others before a round: forty of them need 0.6 ms."""
@@ -59,8 +59,9 @@ class Dispatcher:
         """How many writes were taken from the queue so far. Changed under the drain lock."""
         self._queue_lock = threading.Lock()
         self._drain_lock = threading.Lock()
-        self._is_crowded = False
-        """The last round was for a crowd. Only for the holder of the drain lock."""
+        self._crowd = 0
+        """The writes of the last round for a crowd, halved for each smaller round since. Changed
+        under the drain lock, read without it."""
         self.bytes_out = 0
         """Bytes passed to outboxes so far. Changed under the drain lock, read without it."""
         self._round: Callable[[], None] = self._send_round
@@ -117,6 +118,11 @@ class Dispatcher:
         return Batch(self, outbox)
 
     @property
+    def is_crowded(self) -> bool:
+        """True if several clients send at once. Read without a lock, as a hint."""
+        return self._crowd >= _CROWD
+
+    @property
     def has_tracked(self) -> bool:
         """True if the flusher tracks an outbox. Read without a lock, as a hint."""
         return self._flusher.has_tracked
@@ -137,7 +143,7 @@ class Dispatcher:
             if not self._drain_lock.acquire(blocking=False):
                 return
             try:
-                if self._is_crowded:
+                if self._crowd >= _CROWD:
                     self._gather()
                 self._round()
             finally:
@@ -210,12 +216,13 @@ class Dispatcher:
 
         Otherwise the first of forty readers would send its line alone, to forty recipients, while
         the others wait to be run. With 40 clients that all send to all, with one message each in
-        flight, a round has 37 writes with this and 4 without, at a third of the CPU time. The
-        caller holds the drain lock. Without other runnable threads it costs one call, about 1 us.
+        flight, a round has 37 writes with this and 4 without, at a third of the CPU time. It ends
+        when as many have queued as in the last crowd, or none more. The caller holds the drain
+        lock. Without other runnable threads it costs one call, about 1 us.
         """
         until = time.monotonic() + _GATHER_SECONDS
         queued = 0
-        while queued < len(self._queue) and self._queued_bytes < _ROUND_BYTES:
+        while queued < len(self._queue) < self._crowd and self._queued_bytes < _ROUND_BYTES:
             queued = len(self._queue)
             os.sched_yield()  # it releases the interpreter as well
             if time.monotonic() > until:
@@ -236,12 +243,12 @@ class Dispatcher:
             return
         targets = batch[0].targets
         if all(item.targets is targets and not item.last for item in batch):
-            self._is_crowded = False
+            self._crowd //= 2
             data = b"".join([item.data for item in batch])
             self.bytes_out += size * len(targets)
             unsent = [outbox for outbox in targets if outbox.send(data)]
         else:
-            self._is_crowded = len(batch) >= _CROWD
+            self._crowd = len(batch) if len(batch) >= _CROWD else self._crowd // 2
             unsent = self._send_grouped(batch)
         if unsent:
             self._flusher.track(unsent)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -99,8 +101,20 @@ def test_drainer_sends_when_no_other_reader_queues_more(room: Room) -> None:
     assert (room.yields, len(room.rounds)) == (2, 1)
 
 
-def test_drainer_does_not_yield_for_ever(room: Room) -> None:
+def test_drainer_sends_when_as_many_have_queued_as_in_the_last_crowd(room: Room) -> None:
     room.meet_crowd()
+    room.readers = [room.queue(room.both, b"more\n")] * 10
+    room.send(room.first, b"1\n")
+    assert (room.yields, len(room.rounds)) == (3, 1)
+
+
+def test_drainer_does_not_yield_for_ever(room: Room) -> None:
+    for number in range(200_000):
+        room.delivery.deliver(room.both if number % 2 else room.first, b"")
+    room.delivery.drain()
+    assert room.delivery.is_crowded
+    room.rounds.clear()
+    room.yields = 0
     room.readers = [room.queue(room.first, b"")] * 100_000  # they take 50 ms or more
     room.send(room.first, b"1\n")
     assert room.readers
@@ -115,7 +129,9 @@ def test_drainer_does_not_gather_more_than_a_round(room: Room) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 3, 20])
-def test_one_publisher_does_not_wait_for_others(room: Room, lines: int) -> None:
+def test_one_publisher_does_not_wait_for_others_once_the_crowd_is_over(
+    room: Room, lines: int
+) -> None:
     room.meet_crowd()
     room.send(room.both, b"the last of the crowd\n")
     room.yields = 0
@@ -124,3 +140,30 @@ def test_one_publisher_does_not_wait_for_others(room: Room, lines: int) -> None:
     room.delivery.drain()
     room.send(room.both, b"alone\n")
     assert room.yields == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the policy")
+def test_thread_whose_client_talks_in_a_crowd_interrupts_no_other_thread(room: Room) -> None:
+    policies = []
+
+    def talk() -> None:
+        own, other = room.delivery.batch(room.first[0]), room.delivery.batch()
+        with own:
+            room.delivery.deliver(room.both, b"alone\n")
+        policies.append(os.sched_getscheduler(0))
+        with other:
+            for number in range(16):
+                room.delivery.deliver(room.both if number % 2 else room.first, b"crowd\n")
+        policies.append(os.sched_getscheduler(0))
+        while room.delivery.is_crowded:
+            with own:
+                policies.append(os.sched_getscheduler(0))
+                room.delivery.deliver(room.both, b"alone\n")
+        policies.append(os.sched_getscheduler(0))
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    thread.join(WAIT_TIMEOUT)
+    default, crowd = os.SCHED_OTHER, os.SCHED_BATCH
+    # Each round is half as much of a crowd as the one before: 16, 8, 4, 2.
+    assert policies == [default, default, default, crowd, crowd, default]
