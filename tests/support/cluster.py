@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 from urllib.request import urlopen
 
@@ -197,12 +198,13 @@ class Cluster:
         redis_user: str = "",
         redis_url: str = "",
         has_metrics: bool = False,
+        tuning_of: Mapping[int, Mapping[str, float]] = MappingProxyType({}),
         **settings: Any,
     ) -> None:
         """Start the nodes. `folder` exists. `settings`: fields of `Config` or of `Tuning`.
 
         `redis_url`: for all nodes, which then use no proxy. `has_metrics`: in
-        processes only.
+        processes only. `tuning_of`: further fields of `Tuning`, of single nodes.
         """
         self.redis = redis
         self._files = tempfile.TemporaryDirectory(prefix="cluster-", dir="/tmp")
@@ -227,12 +229,14 @@ class Cluster:
                 self.proxies.append(proxy)
                 scheme = redis.url.partition(":")[0]
                 login = f"{redis_user}@" if redis_user else ""
-                own = {
+                own: dict[str, Any] = {
                     "history": folder / f"{name}.db" if has_history else None,
                     "redis": redis_url or f"{scheme}://{login}127.0.0.1:{proxy.port}",
                     "node": name,
                     "metrics": free_port() if has_metrics else None,
                 }
+                own_tuning: dict[str, Any] = dict(tuning_of.get(index, {}))
+                own["tuning"] = replace(base.tuning, **own_tuning)
                 config = replace(base, **{**own, **settings})
                 self.nodes.append(
                     ProgramNode(name, config, Path(self._files.name))
