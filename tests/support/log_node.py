@@ -246,6 +246,12 @@ class Talk:
         for node in self._nodes:
             node.until_emitted(len(node.replica.emitted) + number)
 
+    def until_later_ones(self) -> None:
+        """Wait until every server has shown texts of all that are said after this call begins."""
+        later = [f"user{index} {count + 1}" for index, count in enumerate(self.sent)]
+        for node in self._nodes:
+            until(lambda node=node: set(later) <= set(node.replica.emitted))  # type: ignore[misc]
+
     def stop(self) -> None:
         self._stopping.set()
         for thread in self._threads:
