@@ -16,6 +16,7 @@ from chat_server.history import HistoryService, Retention, open_history
 from chat_server.observability import EventLog
 from chat_server.tuning import Tuning
 from chat_server.wire import TextLine, parse_client_line
+from tests.support.wait_until import WAIT_TIMEOUT
 
 OPERATOR = "op"
 
@@ -52,7 +53,7 @@ class InProcessServer:
             Config(users=file.with_name("users.json")),
             history=file,
             operators=frozenset({OPERATOR}),
-            tuning=Tuning(history_commit_seconds=0.001),
+            tuning=Tuning(history_commit_seconds=0.001, history_wait_seconds=WAIT_TIMEOUT),
         )
         self.log = io.StringIO()
         self.sessions: dict[str, Session[Any]] = {}

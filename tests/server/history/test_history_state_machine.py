@@ -337,6 +337,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.mark.timeout(240)
 def test_history_shows_exactly_what_contract_model_predicts() -> None:
     run_state_machine_as_test(
         HistoryMachine,
