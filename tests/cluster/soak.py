@@ -23,7 +23,11 @@ from tests.support.cluster import Cluster
 from tests.support.redis_server import RedisServer
 
 CATCH_UP_SECONDS: Final = 1.0
-"""Longest time until the last waiting message is delivered after Redis is back."""
+"""Longest time until the last waiting message is delivered after Redis is back, on a machine that
+does nothing else. The benchmark measures it."""
+
+BUSY_FACTOR: Final = 10
+"""How many times as long as a delivery without a fault it may take in addition."""
 
 
 class Soak:
@@ -50,15 +54,22 @@ class Soak:
             load.run_while_delivered()
             run = FaultRun(cluster, load, start_redis)
             begin = time.monotonic()
+            undisturbed: list[float] = []
             for _ in range(rounds):
+                undisturbed.append(load.drain())
+                load.is_publishing = True
                 fault(run)
                 load.run_while_delivered()
-            load.drain()
+            undisturbed.append(load.drain())
+            longest = CATCH_UP_SECONDS + BUSY_FACTOR * max(undisturbed)
             found = load.faults(is_one_order=fault not in REORDERING)
             cluster.until_same_state()
             found += cluster.log_faults()
-            if run.catch_up_seconds and max(run.catch_up_seconds) > CATCH_UP_SECONDS:
-                found.append(f"the last message came after {max(run.catch_up_seconds):.2f} s")
+            if run.catch_up_seconds and max(run.catch_up_seconds) > longest:
+                found.append(
+                    f"the last message came after {max(run.catch_up_seconds):.2f} s,"
+                    f" not within {longest:.2f} s"
+                )
             self.faults += [f"{fault.__name__}: {each}" for each in found]
             print(
                 f"{fault.__name__}: {rounds} rounds in {time.monotonic() - begin:.1f} s,"
