@@ -76,7 +76,7 @@ class ScriptedUser:
     """Another user in the picture, connected by a plain socket."""
 
     def __init__(self, port: int, name: str, room: str = "lobby") -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self._lines = self._socket.makefile("r", encoding="utf-8", newline="\n")
         self.send(f"LOGIN {name} {PASSWORD}")
         self.expect("Available commands")
@@ -133,7 +133,7 @@ def app_for(port: int, folder: Path) -> ChatApp:
 
 async def until(pilot: Pilot[None], what: str, true: Callable[[], bool]) -> None:
     """Let the client run until `true()` holds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline, f"timed out while waiting for {what}"
         await pilot.pause(0.01)

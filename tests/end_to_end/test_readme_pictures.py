@@ -5,9 +5,12 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.support.project import PROJECT
 
 
+@pytest.mark.timeout(240)
 async def test_readme_pictures_are_drawn_from_client(tmp_path: Path) -> None:
     spec = importlib.util.spec_from_file_location(
         "make_pictures", PROJECT / "docs" / "pictures" / "make_pictures.py"
