@@ -2,9 +2,9 @@
 
 A request passes through `waiting` (no number yet), `sent` (numbered, without a reply) and `ring`
 (the log has taken it, and may still lose it). Numbers rise along `ring` and `sent`, so all after
-the number that Redis knows can be sent again. What has left the ring cannot, except `LastSettings`.
+the number that Redis knows can be sent again: see `AcknowledgedRing`.
 
-One lock guards all of it. Clients' threads add; the writer takes, and is told the replies; the
+One lock guards all of it. Clients' threads add, the writer takes and notes the replies, and the
 reader completes what it has applied.
 
 While requests come often, the thread of a client sends its own request if the connection is free,
@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from chat_server.backplane.last_settings import LastSettings
+from chat_server.backplane.acknowledged_ring import AcknowledgedRing
 from chat_server.backplane.pending import AnySession, Pending
+from chat_server.backplane.unapplied_sizes import UnappliedSizes
 from chat_server.core import Session, requests
 from chat_server.tuning import Tuning
 
@@ -44,16 +45,6 @@ Send: TypeAlias = Callable[[Pending], bool]
 """Sends a numbered request. Returns whether the connection still works. Does not raise."""
 
 
-class _Client:
-    """How much of one session is not applied yet."""
-
-    __slots__ = ("count", "settled", "size")
-
-    def __init__(self) -> None:
-        self.count = self.size = 0
-        self.settled: threading.Event | None = None
-
-
 class Outgoing:
     """The queue of this server and its ring of acknowledged entries."""
 
@@ -72,12 +63,9 @@ class Outgoing:
         """Not None while the writer waits for work: a client's thread may send."""
         self._is_sending = False
         """A client's thread uses the connection of the writer."""
-        self._ring: deque[Pending] = deque()
-        self._ring_size = 0
-        self._size = 0
-        """Bytes that are not applied yet."""
+        self._ring = AcknowledgedRing(tuning)
+        self._sizes = UnappliedSizes(tuning)
         self._taken = threading.Condition(self._lock)
-        self._clients: dict[AnySession, _Client] = {}
         self._blocked: dict[AnySession, Pending] = {}
         """What waits for space."""
         self._unapplied: dict[int, Pending] = {}
@@ -87,8 +75,6 @@ class Outgoing:
         self._last_number = 0
         self._previous = 0
         """The number that the log has before the next one."""
-        self._base = 0
-        self._settings = LastSettings()
         self._wakes = False
         self._is_busy = False
         """Something was sent since the writer last waited."""
@@ -114,11 +100,11 @@ class Outgoing:
         Return False if there was no space within `timeout`.
         """
         with self._lock:
-            if not self._has_space(pending) and not self.is_closed:
+            if not self._sizes.has_space(pending) and not self.is_closed:
                 if pending.session is not None:
                     self._blocked[pending.session] = pending
                 self._space.wait(timeout)
-                if not self._has_space(pending) and not self.is_closed:
+                if not self._sizes.has_space(pending) and not self.is_closed:
                     return False
             if pending.session is not None:
                 self._blocked.pop(pending.session, None)
@@ -138,12 +124,7 @@ class Outgoing:
     def event_when_settled(self, session: AnySession) -> threading.Event | None:
         """Return an event that is set once a session's messages are applied. None: they are."""
         with self._lock:
-            client = self._clients.get(session)
-            if client is None:
-                return None
-            if client.settled is None:
-                client.settled = threading.Event()
-            return client.settled
+            return self._sizes.event_when_settled(session)
 
     def abandon(self, pending: Pending) -> bool:
         """Withdraw a request, or return False if it is complete.
@@ -156,7 +137,8 @@ class Outgoing:
                 return False
             pending.is_abandoned = True
             if not pending.number:
-                pending.is_withdrawn = True
+                # Not only marked: while Redis is away, each login that fails would stay here.
+                self._waiting.remove(pending)
                 self._complete(pending)
             return True
 
@@ -224,9 +206,7 @@ class Outgoing:
                 return []
             if not self._sent:
                 while self._waiting and len(self._sent) < _MAX_BATCH:
-                    pending = self._waiting.popleft()
-                    if not pending.is_withdrawn:
-                        self._number(pending)
+                    self._number(self._waiting.popleft())
             batch = list(islice(self._sent, _MAX_BATCH))
             self._in_flight = len(batch)
             return batch
@@ -254,7 +234,7 @@ class Outgoing:
             self._in_flight = 0
             for pending, stamp in outcomes:
                 assert self._sent[0] is pending
-                self._to_ring(self._sent.popleft(), now)
+                self._ring.add(self._sent.popleft(), now)
                 if stamp > 0:
                     pending.stamp = stamp
                     self.written += 1
@@ -262,13 +242,13 @@ class Outgoing:
                     pending.is_fenced = True
                     if not pending.is_complete:
                         self._complete(pending)
-            self._shorten_ring(now)
+            self._ring.shorten(now)
             self._taken.notify_all()
 
     @property
     def base(self) -> int:
         """The last number that has left the ring: what it had is not sent again."""
-        return self._base
+        return self._ring.base
 
     @property
     def acknowledged(self) -> int:
@@ -284,24 +264,15 @@ class Outgoing:
         """
         now = time.monotonic()
         with self._lock:
-            gone = max(known, self._base)
+            gone = max(known, self._ring.base)
             self._in_flight = 0
             while self._sent and self._sent[0].number <= known:
-                self._to_ring(self._sent.popleft(), now)
+                self._ring.add(self._sent.popleft(), now)
             # TRAP: numbers above it that Redis had known are lost again, so they are not decided.
             self._doubtful = [each for each in self._doubtful if each[0] <= gone]
             self._doubtful.append((gone, stamp))
-            lost = 0
-            while self._ring and self._ring[-1].number > known:
-                pending = self._ring.pop()
-                self._ring_size -= pending.size
-                pending.acknowledged_at = 0.0
-                self._sent.appendleft(pending)
-                lost += 1
-            for pending in reversed(self._settings.take_after(known)):
-                pending.acknowledged_at = 0.0
-                self._sent.appendleft(pending)
-                lost += 1
+            lost = self._ring.take_after(known)
+            self._sent.extendleft(reversed(lost))
             self._previous = known
             for pending in self._sent:
                 pending.previous = self._previous
@@ -309,8 +280,9 @@ class Outgoing:
                 # Also if the reply was lost, but the entry was read, and then the log lost it.
                 if pending.stamp:
                     pending.first_stamp = pending.first_stamp or pending.stamp
-            self.resent += lost
-            return lost
+            self.resent += len(lost)
+            self._taken.notify_all()
+            return len(lost)
 
     # The reader
 
@@ -329,7 +301,7 @@ class Outgoing:
             pending.room = pending.session.room.name
 
     def complete(self, applied: Sequence[tuple[int, int, Any]], position: int) -> None:
-        """Note own entries that were applied: number, stamp and result. Wake who waits for them.
+        """Note own entries that were applied: number, stamp and result. Wake the threads that wait.
 
         `position`: the reader has applied all entries up to this stamp.
         """
@@ -353,18 +325,21 @@ class Outgoing:
     def sizes(self) -> tuple[int, int]:
         """Return how many entries the log has not taken yet, and the bytes that are not applied."""
         with self._lock:
-            return len(self._waiting) + len(self._sent), self._size
+            return len(self._waiting) + len(self._sent), self._sizes.total
 
     def _send_claimed(self, pending: Pending, send: Send) -> None:
         """Send a request that has its number, in the thread of its client."""
-        works = send(pending)
-        with self._lock:
-            self._is_sending = False
-            self._direct_end.notify_all()
-            if not works:  # the writer finds the error when it reads the reply
-                self._send = None
-                self._wakes = True
-                self._work.notify()
+        works = False
+        try:
+            works = send(pending)
+        finally:  # also after a defect, or the writer would wait forever
+            with self._lock:
+                self._is_sending = False
+                self._direct_end.notify_all()
+                if not works:  # the writer finds the error when it reads the reply
+                    self._send = None
+                    self._wakes = True
+                    self._work.notify()
 
     # The caller holds the lock.
 
@@ -382,13 +357,13 @@ class Outgoing:
             or self._is_sending
             or self._has_work()
             or self._in_flight >= _MAX_DIRECT
-            or self._size + pending.size > _MAX_DIRECT_BYTES
+            or self._sizes.total + pending.size > _MAX_DIRECT_BYTES
             or self.is_closed
         ):
             self._add(pending)
             return None
         self._is_sending = True
-        self._count(pending)
+        self._sizes.add(pending)
         self._number(pending)
         self._in_flight += 1
         return send
@@ -408,24 +383,8 @@ class Outgoing:
                 pending.done.set()
             return
         self._waiting.append(pending)
-        self._count(pending)
+        self._sizes.add(pending)
         self._work.notify()
-
-    def _count(self, pending: Pending) -> None:
-        self._size += pending.size
-        if pending.session is not None:
-            client = self._clients.get(pending.session)
-            if client is None:
-                client = self._clients[pending.session] = _Client()
-            client.count += 1
-            client.size += pending.size
-
-    def _has_space(self, pending: Pending) -> bool:
-        # A run larger than the bound passes alone.
-        client = None if pending.session is None else self._clients.get(pending.session)
-        if client is not None and client.size + pending.size > self._tuning.redis_client_bytes:
-            return False
-        return not self._size or self._size + pending.size <= self._tuning.redis_queue_bytes
 
     def _complete(self, pending: Pending) -> None:
         if pending.is_complete:
@@ -433,16 +392,7 @@ class Outgoing:
         pending.is_complete = True
         pending.request = None
         self._unapplied.pop(pending.number, None)
-        self._size -= pending.size
-        session = pending.session
-        if session is not None:
-            client = self._clients[session]
-            client.count -= 1
-            client.size -= pending.size
-            if not client.count:
-                del self._clients[session]
-                if client.settled is not None:
-                    client.settled.set()
+        self._sizes.remove(pending)
         self._space.notify_all()
         if pending.done is not None:
             pending.done.set()
@@ -453,19 +403,3 @@ class Outgoing:
     def _give_up(self, number: int) -> None:
         for each in sorted(each for each in self._unapplied if each <= number):
             self._complete(self._unapplied[each])
-
-    def _to_ring(self, pending: Pending, now: float) -> None:
-        pending.acknowledged_at = now
-        self._ring.append(pending)
-        self._ring_size += pending.size
-
-    def _shorten_ring(self, now: float) -> None:
-        oldest = now - self._tuning.redis_ring_seconds
-        ring = self._ring
-        while ring and (
-            ring[0].acknowledged_at < oldest or self._ring_size > self._tuning.redis_ring_bytes
-        ):
-            pending = ring.popleft()
-            self._ring_size -= pending.size
-            self._base = max(self._base, pending.number)
-            self._settings.note(pending)

@@ -29,7 +29,6 @@ class Pending:
         "is_abandoned",
         "is_complete",
         "is_fenced",
-        "is_withdrawn",
         "number",
         "previous",
         "request",
@@ -42,7 +41,10 @@ class Pending:
     )
 
     def __init__(self, request: requests.Request, session: AnySession | None, user: str) -> None:
-        """Encode the request, which takes no lock. `user`: that of the session, or who logs in."""
+        """Encode the request, which takes no lock.
+
+        `user`: that of the session, or the one that logs in.
+        """
         self.request: requests.Request | None = request
         """None once it is applied: only the encoded form may be sent again."""
         self.encoded: Encoded = encode(request)
@@ -66,7 +68,6 @@ class Pending:
         """When the log took it. 0: not yet, or the log has lost it."""
         self.is_fenced = False
         """The log has used up its number and refused it. It never happens, also if sent again."""
-        self.is_withdrawn = False
         self.is_abandoned = False
         """The client's thread does not wait any more."""
         self.is_complete = False

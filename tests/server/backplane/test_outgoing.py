@@ -6,6 +6,8 @@ import threading
 import time
 from dataclasses import replace
 
+import pytest
+
 from chat_server.backplane.outgoing import Outgoing
 from chat_server.backplane.pending import Pending
 from chat_server.core import Session, requests
@@ -115,6 +117,47 @@ def test_wait_until_taken_ends_with_the_last_reply() -> None:
     assert results == [True]
     outgoing.resume_after(1, 1)  # the log has lost the second one
     assert not outgoing.wait_until_taken(0)
+    thread = threading.Thread(
+        target=lambda: results.append(outgoing.wait_until_taken(3 * WAIT_TIMEOUT))
+    )
+    thread.start()
+    until(lambda: outgoing._taken._waiters)  # type: ignore[attr-defined]
+    outgoing.resume_after(2, 2)  # no: only the reply was lost
+    thread.join(WAIT_TIMEOUT)
+    assert results == [True, True]
+
+
+def test_login_that_is_given_up_before_it_was_sent_takes_no_memory() -> None:
+    outgoing = Outgoing(QUICK)
+    message = said(session_of("alice"), "waits")
+    outgoing.add(message)
+    login = Pending(requests.LogIn("bob", "192.0.2.1"), None, "bob")
+    outgoing.add(login)
+    assert outgoing.abandon(login)
+    assert login.is_complete
+    assert outgoing.sizes() == (1, message.size)
+    assert outgoing.take() == [message]
+
+
+def test_writer_goes_on_after_a_defect_in_the_thread_of_a_client() -> None:
+    outgoing = Outgoing(QUICK)
+    alice = session_of("alice")
+    outgoing.add(said(alice, "busy"))
+
+    def send(_: Pending) -> bool:
+        raise AssertionError("a defect")
+
+    outgoing.wait_for_work(0, send)  # from now on, the thread of a client may send
+    outgoing.acknowledge([(each, 1) for each in outgoing.take()])
+    writer = threading.Thread(target=outgoing.wait_for_work, args=(WAIT_TIMEOUT, send), daemon=True)
+    second = said(alice, "again")
+    writer.start()
+    until(lambda: outgoing._send is not None)
+    with pytest.raises(AssertionError):
+        outgoing.add(second)
+    writer.join(WAIT_TIMEOUT)
+    assert not writer.is_alive()
+    assert outgoing.in_flight == [second]  # the writer reads that there is no reply
 
 
 def test_requests_keep_their_order_whichever_thread_sends_them() -> None:
