@@ -64,10 +64,9 @@ class Acceptor:
     ) -> None:
         """`serve` is called in the acceptor's thread and must not block or raise.
 
-        `must_wait(host)`: connections from there are held for a moment. `weigh(host)`: how many of
-        the connections that may be accepted at a time one from there counts as; above 1 if the
-        address keeps connecting. `on_crowded(host, port)`: a connection was rejected because too
-        many are held.
+        `must_wait(host)`: connections from there are held for a moment. `weigh(host)`: as how many
+        connections one from there counts for the pace; above 1 if the address keeps connecting.
+        `on_crowded(host, port)`: a connection was rejected because too many are held.
 
         `is_proxy(host)`: connections from there must begin with a PROXY header, which is complete
         within `header_seconds`; then the address of its client counts. `on_invalid_header(host,
@@ -86,7 +85,7 @@ class Acceptor:
         self._closer = LingeringCloser(linger_seconds)
         self._held = HeldConnections(must_wait)
         self._paced_to = 0.0
-        """When the pace would have been kept by all connections so far, on the monotonic clock."""
+        """When the pace admits the next connection without a burst, on the monotonic clock."""
         self._paused: list[socket.socket] = []
         """Listeners that are not polled before `_resume_at`."""
         self._resume_at = inf

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 import pytest
 
 from chat_server.config import Config
+from chat_server.delivery.crowd_scheduling import set_policy
 from chat_server.delivery.dispatcher import Dispatcher
 from chat_server.delivery.outbox import Outbox
 from chat_server.wire.stream import Stream
@@ -167,3 +168,19 @@ def test_thread_whose_client_talks_in_a_crowd_interrupts_no_other_thread(room: R
     default, crowd = os.SCHED_OTHER, os.SCHED_BATCH
     # Each round is half as much of a crowd as the one before: 16, 8, 4, 2.
     assert policies == [default, default, default, crowd, crowd, default]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the policy")
+def test_crowd_does_not_change_policy_that_operator_has_chosen() -> None:
+    policies = []
+
+    def talk() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        for is_in_crowd in (True, False):
+            set_policy(is_in_crowd=is_in_crowd)
+            policies.append(os.sched_getscheduler(0))
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    thread.join(WAIT_TIMEOUT)
+    assert policies == [os.SCHED_IDLE] * 2
