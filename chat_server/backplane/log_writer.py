@@ -115,6 +115,10 @@ class LogWriter:
         self._outgoing.wake()
         return question
 
+    def withdraw(self, question: PlaceQuestion) -> None:
+        """Forget a question whose thread does not wait any more. Any thread."""
+        self._questions.withdraw(question)
+
     def start(self) -> None:
         """Say hello, so that this server takes part, and start the thread.
 

@@ -137,7 +137,7 @@ class Outgoing:
                 return False
             pending.is_abandoned = True
             if not pending.number:
-                # Not only marked: while Redis is away, each login that fails would stay here.
+                # Not only marked: in a long outage of Redis, more and more would wait here.
                 self._waiting.remove(pending)
                 self._complete(pending)
             return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 
 from chat_server.backplane import scripts
 from chat_server.backplane.connection import RedisConnection
@@ -21,25 +20,33 @@ class PlaceQuestion:
 
 
 class PlaceQuestions:
-    """The questions that wait. Any thread asks, and one answers."""
+    """The questions that wait. Any thread asks, and one answers. Its lock is a leaf lock."""
 
     def __init__(self) -> None:
-        self._waiting: deque[PlaceQuestion] = deque()
+        self._lock = threading.Lock()
+        self._waiting: dict[PlaceQuestion, None] = {}
 
     def ask(self) -> PlaceQuestion:
-        """Add a question."""
+        """Add a question. If its thread gives up before the answer, it calls `withdraw`."""
         question = PlaceQuestion()
-        self._waiting.append(question)
+        with self._lock:
+            self._waiting[question] = None
         return question
+
+    def withdraw(self, question: PlaceQuestion) -> None:
+        """Forget a question. Otherwise all of a long outage would stay until Redis is back."""
+        with self._lock:
+            self._waiting.pop(question, None)
 
     def answer(self, connection: RedisConnection) -> int | None:
         """Answer all with the newest stamp, and return it. None: there are no questions."""
-        count = len(self._waiting)  # only those that were asked before Redis answers
-        if not count:
+        with self._lock:
+            asked = list(self._waiting)  # only those that were asked before Redis answers
+        if not asked:
             return None
         stamp = int(connection.command("HGET", scripts.STATE, "at") or 0)
-        for _ in range(count):
-            question = self._waiting.popleft()
+        for question in asked:
+            self.withdraw(question)
             question.stamp = stamp
             question.answered.set()
         return stamp

@@ -195,6 +195,7 @@ class RedisBackplane(Generic[values.ReceiverT]):
         question = self._writer.ask_newest()
         while not question.answered.wait(_LOOK_SECONDS):
             if self._outgoing.is_closed or time.monotonic() > deadline:
+                self._writer.withdraw(question)
                 raise BackplaneUnavailableError
         try:
             self._reader.progress.wait_for(question.stamp, deadline - time.monotonic())

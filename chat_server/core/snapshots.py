@@ -65,10 +65,9 @@ def load_state(
     state.is_shut_down = before.is_shut_down
     state.last_stamp = exported["last_stamp"]
     state.applied = {node: (number, stamp) for node, number, stamp in exported["applied"]}
-    # A server of an older version writes neither of these.
-    for stamp, erased, author, user, is_operator in exported.get("erasures", ()):
+    for stamp, erased, author, user, is_operator in exported["erasures"]:
         state.erasures.append((stamp, MessagesErased(erased, author, user, is_operator)))
-    for user, stamp, is_disabled in exported.get("ended_before", ()):
+    for user, stamp, is_disabled in exported["ended_before"]:
         state.ended_before[user] = stamp, is_disabled
     for user, names in exported["subscriptions"].items():
         state.subscriptions[user] = set(names)

@@ -227,6 +227,12 @@ def test_login_fails_while_redis_is_away(redis_server: RedisServer) -> None:
         redis_server.kill()
         with pytest.raises(BackplaneUnavailableError):
             node.log_in("alice")
+        with pytest.raises(BackplaneUnavailableError):
+            node.backplane.catch_up()
+        # Logins that fail fill no memory, however long Redis is away.
+        assert node.backplane._writer is not None
+        assert not node.backplane._writer._questions._waiting
+        assert node.backplane.measure().queue_entries == 0
         redis_server.start()
         until(lambda: not node.backplane.away_seconds())
         assert node.log_in("bob")
