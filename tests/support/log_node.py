@@ -221,8 +221,15 @@ def running(*nodes: LogNode) -> Iterator[None]:
             node.stop()
 
 
+MAX_LEAD = 300
+"""Texts that are said and not shown yet. More would only let a slow server fall behind."""
+
+
 class Talk:
-    """One user of each server who speaks without a pause, in threads, until `stop`."""
+    """One user of each server who speaks without a pause, in threads, until `stop`.
+
+    Only if a server is `MAX_LEAD` texts behind, its user waits.
+    """
 
     def __init__(self, *nodes: LogNode) -> None:
         self._nodes = nodes
@@ -238,6 +245,8 @@ class Talk:
     def _speak(self, index: int) -> None:
         node, session = self._nodes[index], self._sessions[index]
         while not self._stopping.wait(0.001):
+            if sum(self.sent) - len(node.replica.emitted) >= MAX_LEAD:
+                continue
             node.say(session, str(self.sent[index]))
             self.sent[index] += 1
 
