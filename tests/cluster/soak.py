@@ -48,7 +48,7 @@ class Soak:
                 return server
 
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            cluster = Cluster(start_redis(), folder, 2)
+            cluster = Cluster(start_redis(), folder, 2, redis_notice_seconds=0.3)
             stack.callback(cluster.close)
             load = stack.enter_context(Load(cluster.ports, PEOPLE[:4], per_second=100))
             load.run_while_delivered()

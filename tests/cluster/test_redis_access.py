@@ -27,6 +27,7 @@ def test_nodes_wait_while_redis_has_a_certificate_of_an_unknown_authority(
         redis_user="lobby",
         redis_password_file=redis.write_password("secret"),
         redis_ca=redis.ca,
+        redis_notice_seconds=0.3,
     )
     with Load(cluster.ports, USERS) as load:
         load.run_while_delivered()
@@ -48,7 +49,10 @@ def test_nodes_use_a_changed_password_file_without_a_restart(
 ) -> None:
     redis = start_redis(password="first-secret")
     cluster = start_cluster(
-        2, redis=redis, redis_password_file=redis.write_password("first-secret")
+        2,
+        redis=redis,
+        redis_password_file=redis.write_password("first-secret"),
+        redis_notice_seconds=0.3,
     )
     with Load(cluster.ports, USERS) as load:
         run = FaultRun(cluster, load, start_redis)
