@@ -381,6 +381,9 @@ def test_account_made_again_while_server_is_down_inherits_nothing(tmp_path: Path
             assert alice.read_line() == "[SERVER] Sent to bob"
             bob.send("said by the first bob")
             assert read_page(alice, "/history with bob") == ["alice -> bob: secret"]
+            bob.send("/subs")  # the reply comes after the message is published
+            assert (bob.read_line() or "").endswith("alice -> bob: secret")
+            assert bob.read_line() == "[SERVER] Subscriptions: alice"
         program.stop()
         accounts = json.loads(users.read_text())
         assert "bob" in accounts
