@@ -10,7 +10,7 @@ from typing import Final
 from benchmarks.cluster_bounds import CLUSTER_BOUNDS
 from benchmarks.crowd_bounds import CROWD_BOUNDS
 from benchmarks.figures import Figures
-from benchmarks.goals import Bound, CheckedBound, at_most, worst
+from benchmarks.goals import Bound, CheckedBound, at_most, loaded_over_baseline, worst
 from benchmarks.parts import history, past, tls
 from benchmarks.parts.client import EMPTY
 from benchmarks.parts.growth import SIZES
@@ -22,15 +22,6 @@ def _median(scenario: str, measure: str, divisor: float = 1) -> Callable[[Figure
     def value(figures: Figures) -> float | None:
         median = figures.median(scenario, LOBBY.name, measure)
         return None if median is None else median / divisor
-
-    return value
-
-
-def _loaded_over_baseline(scenario: str, measure: str) -> Callable[[Figures], float | None]:
-    def value(figures: Figures) -> float | None:
-        loaded = figures.median(f"{scenario}-loaded", LOBBY.name, measure)
-        baseline = figures.median(f"{scenario}-baseline", LOBBY.name, measure)
-        return loaded / baseline if loaded is not None and baseline else None
 
     return value
 
@@ -112,13 +103,13 @@ CHECKED_BOUNDS: Final = (
     CheckedBound(
         "p50 with these connections / without",
         "x",
-        _loaded_over_baseline("connections", "p50_ms"),
+        loaded_over_baseline("connections", "p50_ms"),
         at_most(1.5),
     ),
     CheckedBound(
         "p99 with these connections / without",
         "x",
-        _loaded_over_baseline("connections", "p99_ms"),
+        loaded_over_baseline("connections", "p99_ms"),
         at_most(1.5),
     ),
     CheckedBound(
@@ -137,7 +128,7 @@ CHECKED_BOUNDS: Final = (
     CheckedBound(
         "p99 during 16 logins at cost 12 / without",
         "x",
-        _loaded_over_baseline("logins", "p99_ms"),
+        loaded_over_baseline("logins", "p99_ms"),
         at_most(2),
     ),
     CheckedBound(
@@ -146,7 +137,7 @@ CHECKED_BOUNDS: Final = (
     CheckedBound(
         "p99 with 16 hostile and 900 idle clients without a login / without",
         "x",
-        _loaded_over_baseline("strangers", "p99_ms"),
+        loaded_over_baseline("strangers", "p99_ms"),
         at_most(2),
     ),
     CheckedBound(
@@ -293,7 +284,7 @@ CHECKED_BOUNDS: Final = (
     CheckedBound(
         "p99 of others meanwhile / without",
         "x",
-        _loaded_over_baseline("page-storm", "p99_ms"),
+        loaded_over_baseline("page-storm", "p99_ms"),
         at_most(2),
     ),
     CheckedBound(

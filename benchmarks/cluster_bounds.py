@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import geometric_mean, median
+from statistics import geometric_mean
 from typing import Final
 
 from benchmarks.figures import Figures
@@ -24,19 +24,10 @@ def _deliveries_on_four_cores(figures: Figures) -> float | None:
     return figures.ratio(cluster.two_scenario(50), "per_second", cluster.TWO_NODES, cluster.ALONE)
 
 
-def pair_ratio(figures: Figures, scenario: str, variant: str, measure: str) -> float | None:
-    """Return the median ratio to the older server, of runs that followed each other."""
-    upper = figures.samples_of(scenario, variant, measure)
-    lower = figures.samples_of(scenario, release_before.BEFORE, measure)
-    if not upper or not lower:
-        return None
-    return median(a / b for a, b in zip(upper, lower, strict=True))
-
-
 def _mean_over_before(variant: str) -> Callable[[Figures], float | None]:
     def value(figures: Figures) -> float | None:
         ratios = [
-            pair_ratio(figures, scenario, variant, release_before.MEASURE)
+            figures.pair_ratio(scenario, release_before.MEASURE, variant, release_before.BEFORE)
             for scenario in release_before.SCENARIOS
         ]
         known = [ratio for ratio in ratios if ratio]

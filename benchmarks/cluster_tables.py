@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.cluster_bounds import pair_ratio
 from benchmarks.figures import Figures
 from benchmarks.parts import cluster, release_before
 from benchmarks.parts.throughput import SHAPES, window_title
@@ -51,7 +50,7 @@ def before_table(figures: Figures) -> str:
         cells = []
         for measure in (release_before.MEASURE, "per_second"):
             for variant in (release_before.NOW, release_before.CONTROL):
-                ratio = pair_ratio(figures, scenario, variant, measure)
+                ratio = figures.pair_ratio(scenario, measure, variant, release_before.BEFORE)
                 cells.append("-" if ratio is None else number(ratio))
         rows.append([title, *cells])
     head = ["per CPU second", "control", "per second", "control"]

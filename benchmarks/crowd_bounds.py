@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import median
 from typing import Final
 
 from benchmarks.figures import Figures
-from benchmarks.goals import Bound, CheckedBound
-from benchmarks.parts import crowd
+from benchmarks.goals import Bound, CheckedBound, loaded_over_baseline
+from benchmarks.parts import crowd, release_before
 from benchmarks.servers import INSPIRCD, LOBBY, NGIRCD
 
 
@@ -17,27 +16,19 @@ def _over(scenario: str, other: str) -> Callable[[Figures], float | None]:
 
 
 def _lowest_audience(figures: Figures) -> float | None:
-    """Return the lowest ratio to the earlier revision of the scenarios with one publisher.
-
-    It is the median over pairs of runs that followed each other: both meet the same state of the
-    machine, which may change by a factor of two between repetitions.
-    """
-    ratios = []
-    for shape in crowd.AUDIENCES:
-        for window in shape.windows:
-            name = crowd.scenario(shape, window, is_mean=False)
-            now = figures.samples_of(name, LOBBY.name, crowd.PER_CPU_SECOND)
-            earlier = figures.samples_of(name, crowd.EARLIER, crowd.PER_CPU_SECOND)
-            if not now or not earlier:
-                return None
-            ratios.append(median(a / b for a, b in zip(now, earlier, strict=True)))
-    return min(ratios)
-
-
-def _sign_in(figures: Figures) -> float | None:
-    loaded = figures.median("sign-in-loaded", LOBBY.name, "p99_ms")
-    baseline = figures.median("sign-in-baseline", LOBBY.name, "p99_ms")
-    return loaded / baseline if loaded is not None and baseline else None
+    """Return the lowest ratio to the earlier revision of the scenarios with one publisher."""
+    ratios = [
+        figures.pair_ratio(
+            crowd.scenario(shape, window, is_mean=False),
+            release_before.MEASURE,
+            LOBBY.name,
+            crowd.EARLIER,
+        )
+        for shape in crowd.AUDIENCES
+        for window in shape.windows
+    ]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return min(known) if len(known) == len(ratios) else None
 
 
 CROWD_BOUNDS: Final = (
@@ -86,7 +77,7 @@ CROWD_BOUNDS: Final = (
     CheckedBound(
         "p99 of 40 that talk while 300 sign in / without",
         "x",
-        _sign_in,
+        loaded_over_baseline("sign-in", "p99_ms"),
         Bound(2, 2, at_most=True),
     ),
 )

@@ -37,6 +37,18 @@ class Figures:
         lower = self.median(scenario, theirs, measure)
         return upper / lower if upper is not None and lower else None
 
+    def pair_ratio(self, scenario: str, measure: str, ours: str, theirs: str) -> float | None:
+        """Return the median ratio of two servers over pairs of runs that followed each other.
+
+        Both runs of a pair meet the same state of the machine, which may change by a factor of two
+        between repetitions.
+        """
+        upper = self.samples_of(scenario, ours, measure)
+        lower = self.samples_of(scenario, theirs, measure)
+        if not upper or not lower:
+            return None
+        return median(a / b for a, b in zip(upper, lower, strict=True))
+
     def absence_reason(self, scenario: str, server: str) -> str:
         """Return the reason why a server has no figure in a scenario."""
         return self.absent.get(f"{scenario}/{server}") or self.absent.get(server) or "-"

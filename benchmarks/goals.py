@@ -60,6 +60,17 @@ def worst(scenario: str, measure: str) -> Callable[[Figures], float | None]:
     return lambda figures: max(figures.samples_of(scenario, LOBBY.name, measure), default=None)
 
 
+def loaded_over_baseline(scenario: str, measure: str) -> Callable[[Figures], float | None]:
+    """Return the function of figures that compares Lobby under a load with Lobby without it."""
+
+    def value(figures: Figures) -> float | None:
+        loaded = figures.median(f"{scenario}-loaded", LOBBY.name, measure)
+        baseline = figures.median(f"{scenario}-baseline", LOBBY.name, measure)
+        return loaded / baseline if loaded is not None and baseline else None
+
+    return value
+
+
 class RatioGoal(NamedTuple):
     """A scenario with its bounds against each of the other servers."""
 

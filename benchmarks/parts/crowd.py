@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from benchmarks.bench import Bench, Part
 from benchmarks.errors import NotInstalledError
 from benchmarks.load import Clients, Load
-from benchmarks.machine import cpu_seconds
 from benchmarks.parts.latency import record_latency
+from benchmarks.parts.release_before import record_run
 from benchmarks.parts.throughput import SHAPES, WARM_UP_SECONDS
 from benchmarks.revisions import check_out
 from benchmarks.servers import INSPIRCD, LOBBY, NGIRCD, Server, ServerKind, lobby_command
@@ -25,8 +25,6 @@ NEWCOMERS: Final = 300
 FIRST_NEWCOMER: Final = 1_000
 TALK_SECONDS: Final = 0.6
 TALK_RATE: Final = 5
-
-PER_CPU_SECOND: Final = "per_cpu_second"
 
 
 class Shape(NamedTuple):
@@ -122,24 +120,17 @@ def _measure_shape(bench: Bench, shape: Shape, kinds: dict[str, ServerKind]) -> 
                     turn = rep % len(rooms)
                     names = [*rooms][turn:] + [*rooms][:turn]
                     for name in names:
-                        _run(
+                        server, load = rooms[name]
+                        record_run(
                             bench,
                             scenario(shape, window, is_mean),
                             name,
-                            *rooms[name],
+                            server,
+                            load,
+                            RUN_SECONDS,
                             window,
-                            is_mean,
+                            is_mean=is_mean,
                         )
-
-
-def _run(
-    bench: Bench, scenario: str, name: str, server: Server, load: Load, window: int, is_mean: bool
-) -> None:
-    before = cpu_seconds(server.process.pid)
-    result = load.run(RUN_SECONDS, window, is_mean=is_mean)
-    used = cpu_seconds(server.process.pid) - before
-    bench.figures.add(scenario, name, "per_second", result["per_second"])
-    bench.figures.add(scenario, name, PER_CPU_SECOND, result["delivered"] / used)
 
 
 def _measure_sign_in(bench: Bench, kinds: dict[str, ServerKind]) -> None:

@@ -62,7 +62,7 @@ def _measure(bench: Bench) -> None:
                         name = f"before-{shape.name}/{window}"
                         for variant in order:
                             server, load = rooms[shape.name, variant]
-                            _run(bench, name, variant, server, load, window)
+                            record_run(bench, name, variant, server, load, RUN_SECONDS, window)
                 for variant in order:
                     server, load = rooms[SHAPES[0].name, variant]
                     _pace(bench, variant, server, load)
@@ -78,11 +78,20 @@ def _kinds(bench: Bench) -> dict[str, ServerKind] | None:
     return {BEFORE: before, NOW: LOBBY, CONTROL: before}
 
 
-def _run(
-    bench: Bench, scenario: str, variant: str, server: Server, load: Load, window: int
+def record_run(
+    bench: Bench,
+    scenario: str,
+    variant: str,
+    server: Server,
+    load: Load,
+    seconds: float,
+    window: int,
+    *,
+    is_mean: bool = False,
 ) -> None:
+    """Run a load, and record deliveries per second and per second of the server's CPU time."""
     before = cpu_seconds(server.process.pid)
-    result = load.run(RUN_SECONDS, window)
+    result = load.run(seconds, window, is_mean=is_mean)
     used = cpu_seconds(server.process.pid) - before
     bench.figures.add(scenario, variant, "per_second", result["per_second"])
     bench.figures.add(scenario, variant, MEASURE, result["delivered"] / used)

@@ -147,8 +147,8 @@ def test_lowest_ratio_of_one_publisher_is_the_one_that_counts(figures: Figures) 
     for shape in crowd.AUDIENCES:
         for window in shape.windows:
             name = crowd.scenario(shape, window, is_mean=False)
-            figures.add(name, "lobby", crowd.PER_CPU_SECOND, 90 if window == 50 else 120)
-            figures.add(name, "earlier", crowd.PER_CPU_SECOND, 100)
+            figures.add(name, "lobby", release_before.MEASURE, 90 if window == 50 else 120)
+            figures.add(name, "earlier", release_before.MEASURE, 100)
     title = "one to many / 3bb16fd: deliveries per CPU second, the lowest scenario"
     assert row(page(figures), title)[1:] == ["0.90 x", "≥ 0.98 x", "**missed**"]
 
